@@ -1,0 +1,59 @@
+//! A flow: match, priority and what to do.
+
+use crate::{Action, Cookie, Match, TableId};
+
+/// What names a flow within a bridge: a switch holds at most one flow of each key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    /// The table.
+    pub table: TableId,
+    /// The priority; higher wins.
+    pub priority: u16,
+    /// The match.
+    pub matching: Match,
+}
+
+/// Flags that a flow is added with (OpenFlow 1.5, section 7.3.4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowFlags {
+    /// Tells the controller when the flow goes.
+    pub send_flow_removed: bool,
+    /// Refuses the flow if an overlapping one of the same priority exists.
+    pub check_overlap: bool,
+    /// Starts the counters anew.
+    pub reset_counts: bool,
+}
+
+/// The instructions of a flow, in the order in which a switch runs them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instructions {
+    /// Actions run at once.
+    pub apply: Vec<Action>,
+    /// Empties the action set.
+    pub clear: bool,
+    /// Actions added to the action set.
+    pub write: Vec<Action>,
+    /// `(value, mask)` written to the metadata.
+    pub write_metadata: Option<(u64, u64)>,
+    /// The table where the search goes on.
+    pub goto: Option<TableId>,
+}
+
+/// A flow as a table holds it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flow {
+    /// Table, priority and match.
+    pub key: FlowKey,
+    /// The owner.
+    pub cookie: Cookie,
+    /// Flags.
+    pub flags: FlowFlags,
+    /// Seconds without traffic until the flow ends; 0 never.
+    pub idle_timeout: u16,
+    /// Seconds until the flow ends; 0 never.
+    pub hard_timeout: u16,
+    /// Eviction precedence.
+    pub importance: u16,
+    /// What is done with a packet.
+    pub instructions: Instructions,
+}

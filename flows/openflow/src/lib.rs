@@ -1,0 +1,27 @@
+//! OpenFlow 1.5 with the Nicira extensions: values, wire form, `ovs-ofctl` notation and a sans-io session.
+//!
+//! Start from [`Flow`] (what a table holds), `Message` (what travels) and
+//! `Session` (one side of a connection). Nothing here reads a clock or a socket.
+
+mod action;
+mod edit;
+mod field;
+mod flow;
+mod group;
+mod matching;
+mod meter;
+mod number;
+mod table;
+
+pub use action::{
+    Action, Controller, Ct, CtFlags, Learn, LearnSource, LearnSpec, LearnTarget, Nat, NatFlags,
+    NatRange, Subfield, ZoneSource,
+};
+pub use edit::{EditKey, FlowEdit, Phase};
+pub use field::Field;
+pub use flow::{Flow, FlowFlags, FlowKey, Instructions};
+pub use group::{Bucket, Group, GroupKind, Selection};
+pub use matching::{Match, MatchField};
+pub use meter::{Band, Meter, MeterFlags};
+pub use number::{BucketId, Cookie, DatapathId, GroupId, MeterId, PortNo, TableId, Xid};
+pub use table::FlowTable;

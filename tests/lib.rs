@@ -1,0 +1,1 @@
+//! Test tiers of Weir; see the folders beside this file.
