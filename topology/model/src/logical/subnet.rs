@@ -1,0 +1,80 @@
+//! Subnets.
+
+use crate::{NetworkId, ProjectId, SubnetId, Timestamp};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// Addresses that ports may be given, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AllocationPool {
+    /// First address.
+    pub start: IpAddr,
+    /// Last address.
+    pub end: IpAddr,
+}
+
+/// A route told to the VMs of a subnet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct HostRoute {
+    /// Where to.
+    pub destination: IpNet,
+    /// By which address.
+    pub nexthop: IpAddr,
+}
+
+/// How VMs get IPv6 addresses or router advertisements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ipv6Mode {
+    /// Addresses by stateless autoconfiguration.
+    Slaac,
+    /// Addresses and options by DHCPv6.
+    Dhcpv6Stateful,
+    /// Addresses by stateless autoconfiguration, options by DHCPv6.
+    Dhcpv6Stateless,
+}
+
+/// A subnet: one prefix of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subnet {
+    /// Its id.
+    pub id: SubnetId,
+    /// Its network.
+    pub network_id: NetworkId,
+    /// Its owner.
+    pub project_id: ProjectId,
+    /// Name, not unique.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Its prefix, host bits zero.
+    pub cidr: IpNet,
+    /// Address of the gateway.
+    pub gateway_ip: Option<IpAddr>,
+    /// Whether DHCP is served.
+    pub enable_dhcp: bool,
+    /// What ports may be given, ascending and disjoint.
+    pub allocation_pools: Vec<AllocationPool>,
+    /// DNS servers told to the VMs.
+    pub dns_nameservers: Vec<IpAddr>,
+    /// Routes told to the VMs.
+    pub host_routes: Vec<HostRoute>,
+    /// Who sends router advertisements and of which kind.
+    pub ipv6_ra_mode: Option<Ipv6Mode>,
+    /// How addresses are given.
+    pub ipv6_address_mode: Option<Ipv6Mode>,
+    /// Device owners that may use the subnet; empty for all.
+    pub service_types: Vec<String>,
+    /// Whether fixed addresses are published in DNS.
+    pub dns_publish_fixed_ip: bool,
+    /// Tags.
+    pub tags: BTreeSet<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+    /// Counts its changes.
+    pub revision_number: u64,
+}

@@ -1,0 +1,56 @@
+//! Hypervisors and what is plugged into them.
+
+use crate::{HostKey, HostName, PortId};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// A physical network and the bridge that leads to it (`weir-bridge-mappings`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BridgeMapping {
+    /// The physical network.
+    pub physical_network: String,
+    /// The bridge on the hypervisor.
+    pub bridge: String,
+}
+
+/// A hypervisor, kept over restarts so that the others keep their way to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hypervisor {
+    /// The name that `binding:host_id` uses.
+    pub name: HostName,
+    /// Its number in flows.
+    pub key: HostKey,
+    /// `external_ids:system-id` of its database.
+    pub system_id: String,
+    /// Its tunnel endpoint (`external_ids:weir-encap-ip`).
+    pub encap_ip: IpAddr,
+    /// Its physical networks.
+    pub bridge_mappings: Vec<BridgeMapping>,
+    /// Datapath id of br-int, once known.
+    pub integration_datapath: Option<u64>,
+    /// Datapath id of br-tun, once known.
+    pub tunnel_datapath: Option<u64>,
+}
+
+/// Whether a hypervisor's sessions are up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Liveness {
+    /// Not heard of for longer than the grace.
+    #[default]
+    Gone,
+    /// Connected.
+    Alive,
+}
+
+/// An interface on br-int that names a port; a fact, not persisted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vif {
+    /// The hypervisor.
+    pub host: HostName,
+    /// The port it names (`external_ids:iface-id`).
+    pub port: PortId,
+    /// The interface's name.
+    pub interface: String,
+    /// Its OpenFlow port number.
+    pub ofport: u32,
+}
