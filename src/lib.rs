@@ -1,1 +1,3 @@
-//! Weir
+//! Weir: an SDN controller for Open vSwitch, with OpenStack Neutron's API in front.
+
+pub mod config;
