@@ -1,5 +1,6 @@
 //! Actions and the notions they are made of.
 
+use crate::field::ones;
 use crate::{Field, GroupId, MeterId, PortNo, TableId};
 use std::net::IpAddr;
 
@@ -217,3 +218,124 @@ pub struct Controller {
     /// The meter that limits the packet-ins.
     pub meter: Option<MeterId>,
 }
+
+impl Subfield {
+    /// All bits of a field.
+    #[must_use]
+    pub const fn whole(field: Field) -> Self {
+        Self {
+            field,
+            offset: 0,
+            bits: field.width(),
+        }
+    }
+
+    /// `bits` bits of a field from bit `offset` on, cut off at the end of the field.
+    #[must_use]
+    pub const fn bits(field: Field, offset: u16, bits: u16) -> Self {
+        let width = field.width();
+        let offset = if offset < width { offset } else { width };
+        let bits = if bits < width - offset {
+            bits
+        } else {
+            width - offset
+        };
+        Self {
+            field,
+            offset,
+            bits,
+        }
+    }
+
+    /// The bits as a mask over the field.
+    #[must_use]
+    pub const fn mask(self) -> u128 {
+        ones(self.bits) << self.offset
+    }
+
+    /// Whether these are all bits of the field.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        self.offset == 0 && self.bits == self.field.width()
+    }
+}
+
+impl Action {
+    /// Out of a port; the whole packet if the port is the controller.
+    #[must_use]
+    pub const fn output(port: PortNo) -> Self {
+        let max_len = if port.0 == PortNo::CONTROLLER.0 {
+            WHOLE_PACKET
+        } else {
+            0
+        };
+        Self::Output { port, max_len }
+    }
+
+    /// Sets a whole field.
+    #[must_use]
+    pub const fn set(field: Field, value: u128) -> Self {
+        Self::SetField {
+            field,
+            value: value & field.ones(),
+            mask: field.ones(),
+        }
+    }
+
+    /// Sets the bits of a subfield, in which `value` is right aligned.
+    #[must_use]
+    pub const fn set_bits(dst: Subfield, value: u128) -> Self {
+        let mask = if dst.is_whole() {
+            dst.field.ones()
+        } else {
+            dst.mask()
+        };
+        Self::SetField {
+            field: dst.field,
+            value: value << dst.offset & mask,
+            mask,
+        }
+    }
+
+    /// Copies a whole field into another of the same width.
+    #[must_use]
+    pub const fn copy(src: Field, dst: Field) -> Self {
+        Self::Move {
+            src: Subfield::whole(src),
+            dst: Subfield::whole(dst),
+        }
+    }
+
+    /// Searches another table and comes back.
+    #[must_use]
+    pub const fn resubmit(table: TableId) -> Self {
+        Self::Resubmit {
+            port: None,
+            table: Some(table),
+            ct: false,
+        }
+    }
+
+    /// Decrements the TTL, telling controller 0 when it reaches zero.
+    #[must_use]
+    pub fn dec_ttl() -> Self {
+        Self::DecTtl {
+            controllers: vec![0],
+        }
+    }
+}
+
+impl Action {
+    /// Whether this action or one within it is as asked.
+    pub fn any(&self, asked: &impl Fn(&Self) -> bool) -> bool {
+        asked(self)
+            || match self {
+                Self::Clone(actions) => actions.iter().any(|action| action.any(asked)),
+                Self::Ct(ct) => ct.exec.iter().any(|action| action.any(asked)),
+                _ => false,
+            }
+    }
+}
+
+/// The `max_len` of an output to the controller that sends the whole packet.
+pub(crate) const WHOLE_PACKET: u16 = 0xffff;

@@ -2,7 +2,8 @@
 
 use crate::{Bucket, BucketId, Flow, FlowKey, Group, GroupId, Meter, MeterId};
 
-/// One change of a bridge's content. Applying the same edit twice changes nothing more.
+/// One change of a bridge's content. Applying the same edit twice changes nothing more, except that a switch refuses to
+/// insert a bucket that is there and to remove one that is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FlowEdit {
     /// Adds the flow, in place of one with the same key.
@@ -13,9 +14,10 @@ pub enum FlowEdit {
     AddGroup(Group),
     /// Deletes the group; flows that output to it go too.
     DeleteGroup(GroupId),
-    /// Puts the bucket into the group, in place of one with the same number.
+    /// Puts the bucket into the group. A switch refuses a number that is taken: to change a bucket, remove it first
+    /// in the same bundle.
     InsertBucket { group: GroupId, bucket: Bucket },
-    /// Takes the bucket out of the group.
+    /// Takes the bucket out of the group; a switch refuses a number that is not there.
     RemoveBucket { group: GroupId, bucket: BucketId },
     /// Adds or changes the meter.
     AddMeter(Meter),
@@ -23,7 +25,8 @@ pub enum FlowEdit {
     DeleteMeter(MeterId),
 }
 
-/// What an edit is about: of two edits with the same key, only the later one needs to be sent.
+/// What an edit is about: of two edits with the same key, only the later one needs to be sent. Edits of one bucket are
+/// the exception: `RemoveBucket` and then `InsertBucket` stand for a change and go together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each variant is the object it names")]
 pub enum EditKey {
@@ -52,4 +55,48 @@ pub enum Phase {
     DeleteGroup,
     /// Meters that no flow names any more.
     DeleteMeter,
+}
+
+impl EditKey {
+    /// Whether a later edit of this key makes an earlier edit of `other` needless: an edit of the same object, or of
+    /// the whole group that a bucket belongs to.
+    #[must_use]
+    pub fn supersedes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Group(group), Self::Bucket(of, _)) => group == of,
+            _ => self == other,
+        }
+    }
+}
+
+impl FlowEdit {
+    /// What the edit is about.
+    #[must_use]
+    pub fn key(&self) -> EditKey {
+        match self {
+            Self::AddFlow(flow) => EditKey::Flow(flow.key.clone()),
+            Self::DeleteFlow(key) => EditKey::Flow(key.clone()),
+            Self::AddGroup(group) => EditKey::Group(group.id),
+            Self::DeleteGroup(group) => EditKey::Group(*group),
+            Self::InsertBucket { group, bucket } => EditKey::Bucket(*group, bucket.id),
+            Self::RemoveBucket { group, bucket } => EditKey::Bucket(*group, *bucket),
+            Self::AddMeter(meter) => EditKey::Meter(meter.id),
+            Self::DeleteMeter(meter) => EditKey::Meter(*meter),
+        }
+    }
+
+    /// Where the edit stands within a bundle.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        match self {
+            Self::AddMeter(_) => Phase::Meter,
+            Self::AddGroup(_) => Phase::Group,
+            Self::RemoveBucket { .. } => Phase::RemoveBucket,
+            Self::InsertBucket { .. } => Phase::InsertBucket,
+            Self::DeleteFlow(_) => Phase::DeleteFlow,
+            Self::AddFlow(_) => Phase::AddFlow,
+            Self::DeleteGroup(_) => Phase::DeleteGroup,
+            Self::DeleteMeter(_) => Phase::DeleteMeter,
+        }
+    }
 }

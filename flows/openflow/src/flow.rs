@@ -57,3 +57,67 @@ pub struct Flow {
     /// What is done with a packet.
     pub instructions: Instructions,
 }
+
+impl FlowKey {
+    /// The key of a flow.
+    #[must_use]
+    pub const fn new(table: TableId, priority: u16, matching: Match) -> Self {
+        Self {
+            table,
+            priority,
+            matching,
+        }
+    }
+}
+
+impl Flow {
+    /// A flow that drops what it matches: no instructions, no timeouts, cookie 0.
+    #[must_use]
+    pub fn new(table: TableId, priority: u16, matching: Match) -> Self {
+        Self {
+            key: FlowKey::new(table, priority, matching),
+            cookie: Cookie(0),
+            flags: FlowFlags::default(),
+            idle_timeout: 0,
+            hard_timeout: 0,
+            importance: 0,
+            instructions: Instructions::default(),
+        }
+    }
+
+    /// Sets the owner.
+    #[must_use]
+    pub fn cookie(mut self, cookie: impl Into<Cookie>) -> Self {
+        self.cookie = cookie.into();
+        self
+    }
+
+    /// Appends actions that run at once.
+    #[must_use]
+    pub fn apply(mut self, actions: impl IntoIterator<Item = Action>) -> Self {
+        self.instructions.apply.extend(actions);
+        self
+    }
+
+    /// Sets the bits of `value` under `mask` in the metadata.
+    #[must_use]
+    pub fn write_metadata(mut self, value: u64, mask: u64) -> Self {
+        self.instructions.write_metadata = Some((value & mask, mask));
+        self
+    }
+
+    /// Goes on in a later table.
+    #[must_use]
+    pub fn goto(mut self, table: TableId) -> Self {
+        self.instructions.goto = Some(table);
+        self
+    }
+}
+
+impl Flow {
+    /// Whether any action of the flow, also within another action, is as asked.
+    pub fn uses(&self, asked: impl Fn(&Action) -> bool) -> bool {
+        let Instructions { apply, write, .. } = &self.instructions;
+        apply.iter().chain(write).any(|action| action.any(&asked))
+    }
+}

@@ -12,16 +12,18 @@ mod matching;
 mod meter;
 mod number;
 mod table;
+mod wire;
 
 pub use action::{
     Action, Controller, Ct, CtFlags, Learn, LearnSource, LearnSpec, LearnTarget, Nat, NatFlags,
     NatRange, Subfield, ZoneSource,
 };
 pub use edit::{EditKey, FlowEdit, Phase};
-pub use field::Field;
+pub use field::{Field, FieldFormat, Prerequisite};
 pub use flow::{Flow, FlowFlags, FlowKey, Instructions};
 pub use group::{Bucket, Group, GroupKind, Selection};
 pub use matching::{Match, MatchField};
 pub use meter::{Band, Meter, MeterFlags};
 pub use number::{BucketId, Cookie, DatapathId, GroupId, MeterId, PortNo, TableId, Xid};
 pub use table::FlowTable;
+pub use wire::{DecodeError, DecodeErrorKind};

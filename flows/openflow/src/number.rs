@@ -55,6 +55,18 @@ number! {
     PortNo(u32)
 }
 
+impl PortNo {
+    /// The port that a 16-bit number of OpenFlow 1.0 means: the reserved ones lie at the end of either range.
+    #[must_use]
+    pub const fn from_openflow10(port: u16) -> Self {
+        if port >= 0xff00 {
+            Self(0xffff_0000 | port as u32)
+        } else {
+            Self(port as u32)
+        }
+    }
+}
+
 impl TableId {
     /// Every table, in a request that selects by table.
     pub const ALL: Self = Self(255);
