@@ -5,24 +5,31 @@
 
 mod action;
 mod edit;
+mod encoded;
 mod field;
 mod flow;
+mod frame;
 mod group;
 mod matching;
+pub mod message;
 mod meter;
 mod number;
+pub mod session;
 mod table;
 mod wire;
 
 pub use action::{
-    Action, Controller, Ct, CtFlags, Learn, LearnSource, LearnSpec, LearnTarget, Nat, NatFlags,
-    NatRange, Subfield, ZoneSource,
+    Action, Controller, Ct, CtFlags, Learn, LearnSource, LearnSpec, LearnTarget, Nat, NatFlags, NatRange, Subfield,
+    ZoneSource,
 };
 pub use edit::{EditKey, FlowEdit, Phase};
+pub use encoded::EncodedEdit;
 pub use field::{Field, FieldFormat, Prerequisite};
 pub use flow::{Flow, FlowFlags, FlowKey, Instructions};
+pub use frame::{Frame, FrameError, HEADER_LEN, Header, MAX_MESSAGE_LEN, MessageKind, VERSION, split_frame};
 pub use group::{Bucket, Group, GroupKind, Selection};
 pub use matching::{Match, MatchField};
+pub use message::Message;
 pub use meter::{Band, Meter, MeterFlags};
 pub use number::{BucketId, Cookie, DatapathId, GroupId, MeterId, PortNo, TableId, Xid};
 pub use table::FlowTable;

@@ -59,11 +59,7 @@ impl PortNo {
     /// The port that a 16-bit number of OpenFlow 1.0 means: the reserved ones lie at the end of either range.
     #[must_use]
     pub const fn from_openflow10(port: u16) -> Self {
-        if port >= 0xff00 {
-            Self(0xffff_0000 | port as u32)
-        } else {
-            Self(port as u32)
-        }
+        if port >= 0xff00 { Self(0xffff_0000 | port as u32) } else { Self(port as u32) }
     }
 }
 
@@ -79,6 +75,11 @@ impl GroupId {
     pub const ALL: Self = Self(0xffff_fffc);
     /// No group, in a request that selects flows by the group they output to.
     pub const ANY: Self = Self(0xffff_ffff);
+}
+
+impl MeterId {
+    /// Every meter, in a request or a delete.
+    pub const ALL: Self = Self(0xffff_ffff);
 }
 
 impl PortNo {
