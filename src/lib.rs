@@ -1,3 +1,4 @@
 //! Weir: an SDN controller for Open vSwitch, with OpenStack Neutron's API in front.
 
+pub mod cli;
 pub mod config;

@@ -1,0 +1,80 @@
+//! `weir hosts`: the state of every hypervisor.
+
+use super::client::{Client, ClientError};
+use clap::Args;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::Value;
+use std::process::ExitCode;
+
+/// Arguments of `weir hosts`.
+#[derive(Debug, Args)]
+pub(super) struct HostsArgs {
+    /// Address of the controller's REST API.
+    #[arg(long, env = "WEIR_API", default_value = "http://127.0.0.1:9696")]
+    api: String,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints a line for each hypervisor.
+pub(super) fn run(args: &HostsArgs) -> Result<ExitCode, ClientError> {
+    let answer = Client::new(&args.api).get("/weir/v1/hosts")?;
+    if args.json {
+        println!("{answer:#}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let hosts = answer["hosts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if hosts.is_empty() {
+        println!("No hypervisor is known. On each: ovs-vsctl set-manager tcp:CONTROLLER:6640");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{}", table(hosts));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(hosts: &[Value]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header([
+        "HOST",
+        "STATE",
+        "ENCAP IP",
+        "OVSDB",
+        "BRIDGE",
+        "OPENFLOW",
+        "WANTED",
+        "ACKED",
+        "FLOWS",
+        "LAST ERROR",
+    ]);
+    for host in hosts {
+        let switches = host["switches"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for (line, switch) in switches.iter().enumerate() {
+            let of_host = |key: &str| if line == 0 { text(&host[key]) } else { String::new() };
+            let error =
+                if switch["last_error"].is_null() { of_host("last_error") } else { text(&switch["last_error"]) };
+            table.add_row([
+                of_host("name"),
+                of_host("liveness"),
+                of_host("encap_ip"),
+                of_host("ovsdb"),
+                text(&switch["bridge"]),
+                text(&switch["openflow"]),
+                text(&switch["wanted_revision"]),
+                text(&switch["acknowledged_revision"]),
+                text(&switch["flows"]),
+                error,
+            ]);
+        }
+    }
+    table
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
