@@ -23,7 +23,7 @@ pub use action::{
     ZoneSource,
 };
 pub use edit::{EditKey, FlowEdit, Phase};
-pub use encoded::EncodedEdit;
+pub use encoded::{EncodedEdit, EncodedKey};
 pub use field::{Field, FieldFormat, Prerequisite};
 pub use flow::{Flow, FlowFlags, FlowKey, Instructions};
 pub use frame::{Frame, FrameError, HEADER_LEN, Header, MAX_MESSAGE_LEN, MessageKind, VERSION, split_frame};
