@@ -1,6 +1,8 @@
 //! Actions and the notions they are made of.
 
 use crate::field::ones;
+use crate::matching::VLAN_PRESENT;
+use crate::wire::WRITE_RESULT;
 use crate::{Field, GroupId, MeterId, PortNo, TableId};
 use std::net::IpAddr;
 
@@ -66,7 +68,7 @@ pub enum Action {
     CheckPktLarger { length: u16, dst: Subfield },
     /// Removes a field (tunnel metadata).
     DeleteField(Field),
-    /// Bytes without effect.
+    /// Bytes without effect; [`Action::canonical`] fills them up to 6 bytes more than a multiple of 8.
     Note(Vec<u8>),
     /// Saves the pipeline state for a `Resubmit` that must not leave traces.
     Push(Subfield),
@@ -335,6 +337,82 @@ impl Action {
                 _ => false,
             }
     }
+}
+
+impl Action {
+    /// The form in which a switch hands the action back; two actions of one canonical form do the same.
+    ///
+    /// - `Load` becomes `SetField`, which is all that OpenFlow 1.5 has; a VLAN id is set with its presence bit;
+    /// - bits outside the mask are cleared, and those of a constant beyond its number of bits;
+    /// - a `Controller` that only sends the packet becomes an `Output`;
+    /// - a resubmit to the port that the packet came in on, or to table 255, says neither;
+    /// - a note is filled up with zeros; a NAT range without addresses is no range;
+    /// - the flag of `learn` that says that there is a result agrees with the result.
+    #[must_use]
+    pub fn canonical(self) -> Self {
+        match self {
+            Self::SetField { field, value, mask } => {
+                let (value, mask) = settable(field, value, mask);
+                Self::SetField { field, value, mask }
+            }
+            Self::Load { value, dst } => {
+                let (value, mask) = settable(dst.field, u128::from(value) << dst.offset, load_mask(dst));
+                Self::SetField { field: dst.field, value, mask }
+            }
+            Self::Controller(to) if to.is_plain() => {
+                Self::Output { port: PortNo::CONTROLLER, max_len: to.max_len }
+            }
+            Self::Resubmit { port, table, ct } => Self::Resubmit {
+                port: port.filter(|&port| port != PortNo::IN_PORT),
+                table: table.filter(|&table| table != TableId::ALL),
+                ct,
+            },
+            Self::Note(mut bytes) => {
+                bytes.resize((bytes.len() + 2).next_multiple_of(8).max(8) - 2, 0);
+                Self::Note(bytes)
+            }
+            Self::Clone(actions) => Self::Clone(actions.into_iter().map(Self::canonical).collect()),
+            Self::Ct(mut ct) => {
+                ct.exec = ct.exec.into_iter().map(Self::canonical).collect();
+                if let Some(nat) = &mut ct.nat {
+                    nat.range = nat.range.filter(|range| range.addresses.is_some());
+                }
+                Self::Ct(ct)
+            }
+            Self::Learn(mut learn) => {
+                learn.flags = learn.flags & !WRITE_RESULT | u16::from(learn.result.is_some()) * WRITE_RESULT;
+                for spec in &mut learn.specs {
+                    if let LearnSource::Constant(value) = &mut spec.source {
+                        *value &= ones(spec.bits);
+                    }
+                }
+                Self::Learn(learn)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Controller {
+    /// Whether this sends the packet to controller 0 and nothing more, as an output does.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.controller == 0 && self.reason == 1 && self.userdata.is_empty() && !self.pause && self.meter.is_none()
+    }
+}
+
+/// Value and mask of a set-field as a switch accepts them.
+pub(crate) const fn settable(field: Field, value: u128, mask: u128) -> (u128, u128) {
+    let (value, mask) = match field {
+        Field::VlanVid => (value | VLAN_PRESENT, mask | VLAN_PRESENT),
+        _ => (value, mask),
+    };
+    let mask = mask & (field.ones() | ones(field.width()));
+    (value & mask, mask)
+}
+
+/// The mask of a load; a load of a whole field is exact.
+pub(crate) const fn load_mask(dst: Subfield) -> u128 {
+    if dst.is_whole() { dst.field.ones() } else { dst.mask() }
 }
 
 /// The `max_len` of an output to the controller that sends the whole packet.

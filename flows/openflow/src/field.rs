@@ -84,6 +84,24 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// How many classes there are.
+    const COUNT: usize = Self::Nsh as usize + 1;
+
+    /// The class of a header.
+    const fn find(class: u16, experimenter: u32) -> Option<Self> {
+        Some(match (class, experimenter) {
+            (0, _) => Self::Of,
+            (1, _) => Self::Nx,
+            (0x8000, _) => Self::Basic,
+            (0x8001, _) => Self::Packet,
+            (0x1000, _) => Self::Ericsson,
+            (EXPERIMENTER_CLASS, NICIRA) => Self::Nicira,
+            (EXPERIMENTER_CLASS, ONF) => Self::Onf,
+            (EXPERIMENTER_CLASS, NSH) => Self::Nsh,
+            _ => return None,
+        })
+    }
+
     /// The 16 bits of the class on the wire.
     pub(crate) const fn number(self) -> u16 {
         match self {
@@ -99,13 +117,20 @@ impl Class {
     /// The experimenter that follows the header; 0 for none.
     pub(crate) const fn experimenter(self) -> u32 {
         match self {
-            Self::Nicira => 0x2320,
-            Self::Onf => 0x4f4e_4600,
-            Self::Nsh => 0x005a_d650,
+            Self::Nicira => NICIRA,
+            Self::Onf => ONF,
+            Self::Nsh => NSH,
             _ => 0,
         }
     }
 }
+
+/// The experimenter number of Nicira, whose extensions Open vSwitch carries on.
+pub(crate) const NICIRA: u32 = 0x2320;
+/// The experimenter number of the Open Networking Foundation.
+const ONF: u32 = 0x4f4e_4600;
+/// The number under which Open vSwitch keeps the fields of the network service header.
+const NSH: u32 = 0x005a_d650;
 
 /// The class of headers that an experimenter's number follows.
 pub(crate) const EXPERIMENTER_CLASS: u16 = 0xffff;
@@ -175,19 +200,16 @@ macro_rules! fields {
                 &ROWS[self as usize]
             }
 
-            /// The field that a header names, by class, number and experimenter (0 for none).
+            /// The field that a header names, by class, number (7 bits) and experimenter (0 for none).
             #[must_use]
             pub(crate) fn from_header(class: u16, number: u8, experimenter: u32) -> Option<Self> {
-                $($(
-                    const { assert!($number < 128) };
-                    if class == Class::$class.number()
-                        && number == $number
-                        && experimenter == Class::$class.experimenter()
-                    {
-                        return Some(Self::$variant);
-                    }
-                )+)*
-                None
+                const INDEX: [[Option<Field>; 128]; Class::COUNT] = {
+                    let mut index = [[None; 128]; Class::COUNT];
+                    $($(index[Class::$class as usize][$number] = Some(Field::$variant);)+)*
+                    index
+                };
+                let class = Class::find(class, experimenter)?;
+                INDEX[class as usize].get(usize::from(number)).copied().flatten()
             }
         }
     };
@@ -380,6 +402,11 @@ impl Field {
     pub(crate) const fn header(self) -> Header {
         let headers = self.row().headers;
         headers[headers.len() - 1]
+    }
+
+    /// The header that Open vSwitch writes into actions of its own.
+    pub(crate) const fn nicira_header(self) -> Header {
+        self.row().headers[0]
     }
 
     /// Register `n` of 32 bits, 0 to 15.

@@ -22,6 +22,10 @@ pub struct FlowFlags {
     pub check_overlap: bool,
     /// Starts the counters anew.
     pub reset_counts: bool,
+    /// Packets need not be counted.
+    pub no_packet_counts: bool,
+    /// Bytes need not be counted.
+    pub no_byte_counts: bool,
 }
 
 /// The instructions of a flow, in the order in which a switch runs them.
@@ -114,7 +118,31 @@ impl Flow {
     }
 }
 
+impl Instructions {
+    /// The form in which a switch hands the instructions back: see [`Action::canonical`].
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        self.apply = self.apply.into_iter().map(Action::canonical).collect();
+        self.write = self.write.into_iter().map(Action::canonical).collect();
+        self.write_metadata = self
+            .write_metadata
+            .map(|(value, mask)| (value & mask, mask))
+            .filter(|&(_, mask)| mask != 0);
+        self
+    }
+}
+
 impl Flow {
+    /// The form in which a switch hands the flow back: its actions in their canonical form, and without the flags
+    /// `check_overlap` and `reset_counts`, which say only how the flow is added.
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        self.instructions = self.instructions.canonical();
+        self.flags.check_overlap = false;
+        self.flags.reset_counts = false;
+        self
+    }
+
     /// Whether any action of the flow, also within another action, is as asked.
     pub fn uses(&self, asked: impl Fn(&Action) -> bool) -> bool {
         let Instructions { apply, write, .. } = &self.instructions;

@@ -1,6 +1,6 @@
 //! Groups and their buckets.
 
-use crate::{Action, BucketId, GroupId, PortNo};
+use crate::{Action, BucketId, Field, GroupId, PortNo};
 
 /// How a group treats its buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +50,8 @@ pub struct Selection {
     pub method: String,
     /// The method's parameter.
     pub parameter: u64,
+    /// What `hash` looks at: fields in ascending order, each with the bits that count; empty for the switch's choice.
+    pub fields: Vec<(Field, u128)>,
 }
 
 impl Bucket {

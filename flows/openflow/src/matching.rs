@@ -36,7 +36,7 @@ pub struct Match {
 }
 
 /// The bit of `VlanVid` that says that there is a VLAN header.
-const VLAN_PRESENT: u128 = 0x1000;
+pub(crate) const VLAN_PRESENT: u128 = 0x1000;
 
 impl Match {
     /// The match that every packet meets.
@@ -127,6 +127,16 @@ impl Match {
     fn position(&self, field: Field) -> Result<usize, usize> {
         self.fields
             .binary_search_by_key(&field, |present| present.field)
+    }
+
+    /// Whether any bit of the field, or of registers it is made of, is matched already.
+    pub(crate) fn holds(&self, field: Field) -> bool {
+        let composite = field.registers().is_some_and(|(_, count)| count > 1);
+        match self.fields.last() {
+            None => false,
+            Some(last) if last.field < field && !composite => false,
+            Some(_) => self.get(field).is_some(),
+        }
     }
 
     /// The fields in ascending order.

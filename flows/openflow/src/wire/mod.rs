@@ -1,5 +1,21 @@
 //! What every decoder is made of: numbers, bounds, padding, and one small error that says where.
 
+mod action;
+mod conntrack;
+mod flow;
+mod group;
+mod learn;
+mod meter;
+mod oxm;
+
+pub(crate) use action::{actions, put_actions};
+pub(crate) use flow::{flow_mod, flow_stats, put_flow_delete, put_flow_mod, put_flow_stats, put_stats, stats};
+pub(crate) use group::{group_desc, group_mod, put_group_desc, put_group_mod};
+pub(crate) use learn::WRITE_RESULT;
+pub(crate) use meter::{meter_config, meter_mod, put_meter_config, put_meter_mod};
+pub(crate) use oxm::{matching, put_match, put_metadata};
+
+use bytes::{BufMut, BytesMut};
 use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Parser};
 use std::fmt;
@@ -183,14 +199,55 @@ number! {
 
 /// A number of up to 16 bytes, big endian.
 pub(crate) fn uint(input: &[u8], bytes: usize) -> Parsed<'_, u128> {
-    let (rest, bytes) = take(input, bytes)?;
-    let value = bytes
-        .iter()
-        .fold(0, |value, &byte| value << 8 | u128::from(byte));
-    Ok((rest, value))
+    let (rest, taken) = take(input, bytes)?;
+    let mut value = [0; 16];
+    value[16 - bytes..].copy_from_slice(taken);
+    Ok((rest, u128::from_be_bytes(value)))
 }
 
 /// How many bytes fill `length` up to a multiple of eight.
 pub(crate) const fn padding(length: usize) -> usize {
     length.wrapping_neg() & 7
+}
+
+/// A piece of `length` bytes, handed to `parser` without its first `head` bytes.
+pub(crate) fn counted<'a, T>(
+    input: &'a [u8],
+    length: usize,
+    head: usize,
+    parser: impl Parser<&'a [u8], Output = T, Error = Fault>,
+) -> Parsed<'a, T> {
+    if length < head {
+        return fail(input, DecodeErrorKind::Length);
+    }
+    let (rest, piece) = take(input, length)?;
+    within(&piece[head..], rest, parser)
+}
+
+/// Parses pieces one after another until the input ends.
+pub(crate) fn all<T>(mut input: &[u8], parser: impl Fn(&[u8]) -> Parsed<'_, T>) -> Parsed<'_, Vec<T>> {
+    let mut parsed = Vec::new();
+    while !input.is_empty() {
+        let (rest, one) = parser(input)?;
+        parsed.push(one);
+        input = rest;
+    }
+    Ok((input, parsed))
+}
+
+/// Writes the lowest `bytes` bytes of a number.
+pub(crate) fn put_uint(out: &mut BytesMut, value: u128, bytes: usize) {
+    out.put_slice(&value.to_be_bytes()[16 - bytes..]);
+}
+
+/// Fills up to a multiple of eight, counted from `start`.
+pub(crate) fn pad(out: &mut BytesMut, start: usize) {
+    out.put_bytes(0, padding(out.len() - start));
+}
+
+/// Writes the number of bytes since `start` into the 16 bits at `at`; longer pieces are cut off by the 16 bits, which
+/// a caller prevents by its own bounds.
+pub(crate) fn put_length(out: &mut BytesMut, start: usize, at: usize) {
+    let length = (out.len() - start) as u16;
+    out[at..at + 2].copy_from_slice(&length.to_be_bytes());
 }
