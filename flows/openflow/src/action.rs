@@ -19,6 +19,7 @@ pub struct Subfield {
 
 /// An action as a flow, a bucket or a packet-out carries it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the fields are what the sentence on their variant names")]
 pub enum Action {
     /// Out of a port; `max_len` bytes when the port is the controller.
     Output { port: PortNo, max_len: u16 },
@@ -29,11 +30,7 @@ pub enum Action {
     /// Through a meter (an action since OpenFlow 1.5).
     Meter(MeterId),
     /// Sets the bits of `field` under `mask`.
-    SetField {
-        field: Field,
-        value: u128,
-        mask: u128,
-    },
+    SetField { field: Field, value: u128, mask: u128 },
     /// Copies bits (`move:src->dst`; OpenFlow 1.5 copy-field on the wire).
     Move { src: Subfield, dst: Subfield },
     /// Loads a constant into a subfield (`load:value->dst`).
@@ -51,11 +48,7 @@ pub enum Action {
     /// Forgets the connection state of the packet.
     CtClear,
     /// Searches a table again, as if the packet came in on `port`; `ct` uses the tuple of the connection.
-    Resubmit {
-        port: Option<PortNo>,
-        table: Option<TableId>,
-        ct: bool,
-    },
+    Resubmit { port: Option<PortNo>, table: Option<TableId>, ct: bool },
     /// Adds a flow made from the packet.
     Learn(Learn),
     /// One clause of a conjunctive match; `clause` counts from 1 as in the notation of ovs-ofctl.
@@ -186,6 +179,7 @@ pub struct LearnSpec {
 
 /// Where the bits of a learned flow come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the fields are what the sentence on their variant names")]
 pub enum LearnSource {
     /// A field of the packet, from this bit on.
     Field { field: Field, offset: u16 },
@@ -195,6 +189,7 @@ pub enum LearnSource {
 
 /// What bits become in a learned flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the fields are what the sentence on their variant names")]
 pub enum LearnTarget {
     /// A match on a field, from this bit on.
     Match { field: Field, offset: u16 },
@@ -225,11 +220,7 @@ impl Subfield {
     /// All bits of a field.
     #[must_use]
     pub const fn whole(field: Field) -> Self {
-        Self {
-            field,
-            offset: 0,
-            bits: field.width(),
-        }
+        Self { field, offset: 0, bits: field.width() }
     }
 
     /// `bits` bits of a field from bit `offset` on, cut off at the end of the field.
@@ -237,16 +228,8 @@ impl Subfield {
     pub const fn bits(field: Field, offset: u16, bits: u16) -> Self {
         let width = field.width();
         let offset = if offset < width { offset } else { width };
-        let bits = if bits < width - offset {
-            bits
-        } else {
-            width - offset
-        };
-        Self {
-            field,
-            offset,
-            bits,
-        }
+        let bits = if bits < width - offset { bits } else { width - offset };
+        Self { field, offset, bits }
     }
 
     /// The bits as a mask over the field.
@@ -266,64 +249,39 @@ impl Action {
     /// Out of a port; the whole packet if the port is the controller.
     #[must_use]
     pub const fn output(port: PortNo) -> Self {
-        let max_len = if port.0 == PortNo::CONTROLLER.0 {
-            WHOLE_PACKET
-        } else {
-            0
-        };
+        let max_len = if port.0 == PortNo::CONTROLLER.0 { WHOLE_PACKET } else { 0 };
         Self::Output { port, max_len }
     }
 
     /// Sets a whole field.
     #[must_use]
     pub const fn set(field: Field, value: u128) -> Self {
-        Self::SetField {
-            field,
-            value: value & field.ones(),
-            mask: field.ones(),
-        }
+        Self::SetField { field, value: value & field.ones(), mask: field.ones() }
     }
 
     /// Sets the bits of a subfield, in which `value` is right aligned.
     #[must_use]
     pub const fn set_bits(dst: Subfield, value: u128) -> Self {
-        let mask = if dst.is_whole() {
-            dst.field.ones()
-        } else {
-            dst.mask()
-        };
-        Self::SetField {
-            field: dst.field,
-            value: value << dst.offset & mask,
-            mask,
-        }
+        let mask = if dst.is_whole() { dst.field.ones() } else { dst.mask() };
+        Self::SetField { field: dst.field, value: value << dst.offset & mask, mask }
     }
 
     /// Copies a whole field into another of the same width.
     #[must_use]
     pub const fn copy(src: Field, dst: Field) -> Self {
-        Self::Move {
-            src: Subfield::whole(src),
-            dst: Subfield::whole(dst),
-        }
+        Self::Move { src: Subfield::whole(src), dst: Subfield::whole(dst) }
     }
 
     /// Searches another table and comes back.
     #[must_use]
     pub const fn resubmit(table: TableId) -> Self {
-        Self::Resubmit {
-            port: None,
-            table: Some(table),
-            ct: false,
-        }
+        Self::Resubmit { port: None, table: Some(table), ct: false }
     }
 
     /// Decrements the TTL, telling controller 0 when it reaches zero.
     #[must_use]
     pub fn dec_ttl() -> Self {
-        Self::DecTtl {
-            controllers: vec![0],
-        }
+        Self::DecTtl { controllers: vec![0] }
     }
 }
 
@@ -359,9 +317,7 @@ impl Action {
                 let (value, mask) = settable(dst.field, u128::from(value) << dst.offset, load_mask(dst));
                 Self::SetField { field: dst.field, value, mask }
             }
-            Self::Controller(to) if to.is_plain() => {
-                Self::Output { port: PortNo::CONTROLLER, max_len: to.max_len }
-            }
+            Self::Controller(to) if to.is_plain() => Self::Output { port: PortNo::CONTROLLER, max_len: to.max_len },
             Self::Resubmit { port, table, ct } => Self::Resubmit {
                 port: port.filter(|&port| port != PortNo::IN_PORT),
                 table: table.filter(|&table| table != TableId::ALL),

@@ -5,6 +5,7 @@ use crate::{Bucket, BucketId, Flow, FlowKey, Group, GroupId, Meter, MeterId};
 /// One change of a bridge's content. Applying the same edit twice changes nothing more, except that a switch refuses to
 /// insert a bucket that is there and to remove one that is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are what the sentence on their variant names")]
 pub enum FlowEdit {
     /// Adds the flow, in place of one with the same key.
     AddFlow(Flow),

@@ -1,6 +1,7 @@
 //! An edit as it travels.
 
-use crate::{BucketId, Cookie, GroupId, MeterId, Phase, TableId};
+use crate::wire::{put_delete_head, put_flow_delete, put_flow_mod, put_group_mod, put_meter_mod};
+use crate::{BucketId, Cookie, FlowEdit, GroupId, MeterId, Phase, TableId};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// A flow-mod, group-mod or meter-mod as it travels: the whole message, its xid left to whoever sends it.
@@ -38,8 +39,6 @@ mod at {
     pub(super) const TABLE: usize = 24;
     pub(super) const COMMAND: usize = 25;
     pub(super) const PRIORITY: usize = 30;
-    pub(super) const OUT_PORT: usize = 36;
-    pub(super) const FLAGS: usize = 44;
     pub(super) const MATCH: usize = 48;
     pub(super) const GROUP_COMMAND: usize = 8;
     pub(super) const GROUP: usize = 12;
@@ -57,9 +56,82 @@ const DELETE_STRICT: u8 = 4;
 const GROUP_DELETE: u16 = 2;
 const INSERT_BUCKET: u16 = 3;
 const REMOVE_BUCKET: u16 = 5;
+const METER_MODIFY: u8 = 1;
 const METER_DELETE: u16 = 2;
 
+/// An edit is longer than the 65,535 bytes that a message can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the edit takes {length} bytes, and a message has 65535 at most")]
+pub struct TooLong {
+    /// How many bytes it takes.
+    pub length: usize,
+}
+
 impl EncodedEdit {
+    /// The type of a flow-mod.
+    pub(crate) const FLOW_MOD: u8 = FLOW_MOD;
+    /// The type of a group-mod.
+    pub(crate) const GROUP_MOD: u8 = GROUP_MOD;
+
+    /// Encodes an edit as one message, its xid 0.
+    ///
+    /// - `DeleteFlow` is `OFPFC_DELETE_STRICT`; `AddGroup` is `OFPGC_ADD_OR_MOD` of Open vSwitch, which adds a group or
+    ///   puts it in place of the one that is there.
+    /// - `InsertBucket` is `OFPGC_INSERT_BUCKET` after the other buckets: a switch refuses it when the bucket is there.
+    ///   `RemoveBucket` is `OFPGC_REMOVE_BUCKET`: a switch refuses it when the bucket is not there.
+    /// - `AddMeter` is `OFPMC_ADD`: a switch refuses it when the meter is there, and wants [`Self::meter_change`].
+    ///   Open vSwitch takes no meter-mod within a bundle.
+    ///
+    /// # Errors
+    /// When the edit does not fit into one message.
+    pub fn encode(edit: &FlowEdit) -> Result<Self, TooLong> {
+        let mut out = BytesMut::with_capacity(192);
+        match edit {
+            FlowEdit::AddFlow(flow) => Self::put(&mut out, |out| put_flow_mod(out, flow), FLOW_MOD)?,
+            FlowEdit::DeleteFlow(key) => Self::put(&mut out, |out| put_flow_delete(out, key), FLOW_MOD)?,
+            FlowEdit::AddMeter(_) | FlowEdit::DeleteMeter(_) => {
+                Self::put(&mut out, |out| put_meter_mod(out, edit), METER_MOD)?;
+            }
+            _ => Self::put(&mut out, |out| put_group_mod(out, edit), GROUP_MOD)?,
+        }
+        Ok(Self { message: out.freeze() })
+    }
+
+    /// The same edit for a switch that has the meter already: `OFPMC_MODIFY` in place of `OFPMC_ADD`. Any other edit
+    /// stays as it is.
+    #[must_use]
+    pub fn meter_change(&self) -> Self {
+        if self.phase() != Phase::Meter {
+            return self.clone();
+        }
+        let mut message = BytesMut::from(&self.message[..]);
+        message[at::METER_COMMAND + 1] = METER_MODIFY;
+        Self { message: message.freeze() }
+    }
+
+    /// Writes a message of `kind` with the xid 0.
+    pub(crate) fn put(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut), kind: u8) -> Result<(), TooLong> {
+        let start = out.len();
+        out.put_slice(&[VERSION, kind, 0, 0, 0, 0, 0, 0]);
+        body(out);
+        let length = out.len() - start;
+        let short = u16::try_from(length).map_err(|_| TooLong { length })?;
+        out[start + 2..start + 4].copy_from_slice(&short.to_be_bytes());
+        Ok(())
+    }
+
+    /// The flow-mod that deletes exactly the flow of a key, whose match is an `ofp_match` without padding.
+    pub(crate) fn flow_deletion(table: TableId, priority: u16, matching: &[u8]) -> Self {
+        let mut out = BytesMut::with_capacity(at::MATCH + matching.len() + 8);
+        let body = |out: &mut BytesMut| {
+            put_delete_head(out, table, priority);
+            out.put_slice(matching);
+            out.put_bytes(0, matching.len().next_multiple_of(8) - matching.len());
+        };
+        Self::put(&mut out, body, FLOW_MOD).expect("a deletion is no longer than what it deletes");
+        Self { message: out.freeze() }
+    }
+
     /// Takes a whole message, header included. None if it is no flow-mod, group-mod or meter-mod of a single object,
     /// or is too short to tell which.
     #[must_use]
@@ -138,35 +210,13 @@ impl EncodedEdit {
     /// The edit that takes away what this edit adds.
     #[must_use]
     pub fn withdrawal(&self) -> Self {
-        let mut message = BytesMut::new();
-        match self.key() {
-            EncodedKey::Flow { table, priority, matching } => {
-                message.put_slice(&[VERSION, FLOW_MOD, 0, 0, 0, 0, 0, 0]);
-                message.put_bytes(0, at::TABLE - at::COOKIE);
-                message.put_u8(table.0);
-                message.put_u8(DELETE_STRICT);
-                message.put_u32(0);
-                message.put_u16(priority);
-                message.put_u32(u32::MAX);
-                debug_assert_eq!(message.len(), at::OUT_PORT, "the fields before out_port are all there");
-                message.put_u64(u64::MAX);
-                debug_assert_eq!(message.len(), at::FLAGS, "out_port and out_group are any");
-                message.put_u32(0);
-                message.put_slice(&matching);
-                message.put_bytes(0, matching.len().next_multiple_of(8) - matching.len());
-            }
-            EncodedKey::Group(group) => group_mod(&mut message, GROUP_DELETE, group, 0),
-            EncodedKey::Bucket(group, bucket) => group_mod(&mut message, REMOVE_BUCKET, group, bucket.0),
-            EncodedKey::Meter(meter) => {
-                message.put_slice(&[VERSION, METER_MOD, 0, 0, 0, 0, 0, 0]);
-                message.put_u16(METER_DELETE);
-                message.put_u16(0);
-                message.put_u32(meter.0);
-            }
-        }
-        let length = u16::try_from(message.len()).expect("a deletion is no longer than what it deletes");
-        message[2..4].copy_from_slice(&length.to_be_bytes());
-        Self { message: message.freeze() }
+        let edit = match self.key() {
+            EncodedKey::Flow { table, priority, matching } => return Self::flow_deletion(table, priority, &matching),
+            EncodedKey::Group(group) => FlowEdit::DeleteGroup(group),
+            EncodedKey::Bucket(group, bucket) => FlowEdit::RemoveBucket { group, bucket },
+            EncodedKey::Meter(meter) => FlowEdit::DeleteMeter(meter),
+        };
+        Self::encode(&edit).expect("a deletion of a group, bucket or meter is short")
     }
 
     fn match_length(&self) -> usize {
@@ -180,15 +230,6 @@ impl EncodedEdit {
     fn u32(&self, at: usize) -> u32 {
         u32::from(self.u16(at)) << 16 | u32::from(self.u16(at + 2))
     }
-}
-
-fn group_mod(message: &mut BytesMut, command: u16, group: GroupId, bucket: u32) {
-    message.put_slice(&[VERSION, GROUP_MOD, 0, 0, 0, 0, 0, 0]);
-    message.put_u16(command);
-    message.put_u16(0);
-    message.put_u32(group.0);
-    message.put_u32(0);
-    message.put_u32(bucket);
 }
 
 impl EncodedKey {

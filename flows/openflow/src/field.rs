@@ -457,11 +457,7 @@ impl Field {
 
 /// The lowest `bits` bits, all set.
 pub(crate) const fn ones(bits: u16) -> u128 {
-    if bits >= 128 {
-        u128::MAX
-    } else {
-        (1 << bits) - 1
-    }
+    if bits >= 128 { u128::MAX } else { (1 << bits) - 1 }
 }
 
 #[cfg(test)]
@@ -472,11 +468,7 @@ mod tests {
     fn every_header_and_name_leads_back_to_its_field() {
         for &field in Field::ALL {
             for header in field.row().headers {
-                let found = Field::from_header(
-                    header.class.number(),
-                    header.number,
-                    header.class.experimenter(),
-                );
+                let found = Field::from_header(header.class.number(), header.number, header.class.experimenter());
                 assert_eq!(found, Some(field), "{}", header.name);
                 assert_eq!(Field::from_name(header.name), Some(field));
             }

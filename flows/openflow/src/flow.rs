@@ -66,11 +66,7 @@ impl FlowKey {
     /// The key of a flow.
     #[must_use]
     pub const fn new(table: TableId, priority: u16, matching: Match) -> Self {
-        Self {
-            table,
-            priority,
-            matching,
-        }
+        Self { table, priority, matching }
     }
 }
 
@@ -124,10 +120,8 @@ impl Instructions {
     pub fn canonical(mut self) -> Self {
         self.apply = self.apply.into_iter().map(Action::canonical).collect();
         self.write = self.write.into_iter().map(Action::canonical).collect();
-        self.write_metadata = self
-            .write_metadata
-            .map(|(value, mask)| (value & mask, mask))
-            .filter(|&(_, mask)| mask != 0);
+        self.write_metadata =
+            self.write_metadata.map(|(value, mask)| (value & mask, mask)).filter(|&(_, mask)| mask != 0);
         self
     }
 }

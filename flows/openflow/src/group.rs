@@ -58,13 +58,7 @@ impl Bucket {
     /// A bucket of weight 0 that watches nothing.
     #[must_use]
     pub const fn new(id: BucketId, actions: Vec<Action>) -> Self {
-        Self {
-            id,
-            weight: 0,
-            watch_port: PortNo::ANY,
-            watch_group: GroupId::ANY,
-            actions,
-        }
+        Self { id, weight: 0, watch_port: PortNo::ANY, watch_group: GroupId::ANY, actions }
     }
 }
 
@@ -72,12 +66,7 @@ impl Group {
     /// A group without buckets.
     #[must_use]
     pub fn new(id: GroupId, kind: GroupKind) -> Self {
-        Self {
-            id,
-            kind,
-            buckets: Vec::new(),
-            selection: Selection::default(),
-        }
+        Self { id, kind, buckets: Vec::new(), selection: Selection::default() }
     }
 
     /// Puts a bucket in, in place of one with the same number.
@@ -89,10 +78,7 @@ impl Group {
 
     /// Puts a bucket in, in place of one with the same number.
     pub fn insert(&mut self, bucket: Bucket) {
-        match self
-            .buckets
-            .binary_search_by_key(&bucket.id, |present| present.id)
-        {
+        match self.buckets.binary_search_by_key(&bucket.id, |present| present.id) {
             Ok(at) => self.buckets[at] = bucket,
             Err(at) => self.buckets.insert(at, bucket),
         }
@@ -100,9 +86,7 @@ impl Group {
 
     /// Takes a bucket out; tells whether it was there.
     pub fn remove(&mut self, bucket: BucketId) -> bool {
-        let found = self
-            .buckets
-            .binary_search_by_key(&bucket, |present| present.id);
+        let found = self.buckets.binary_search_by_key(&bucket, |present| present.id);
         if let Ok(at) = found {
             self.buckets.remove(at);
         }

@@ -14,6 +14,7 @@ mod matching;
 pub mod message;
 mod meter;
 mod number;
+mod raw;
 pub mod session;
 mod table;
 mod wire;
@@ -23,7 +24,7 @@ pub use action::{
     ZoneSource,
 };
 pub use edit::{EditKey, FlowEdit, Phase};
-pub use encoded::{EncodedEdit, EncodedKey};
+pub use encoded::{EncodedEdit, EncodedKey, TooLong};
 pub use field::{Field, FieldFormat, Prerequisite};
 pub use flow::{Flow, FlowFlags, FlowKey, Instructions};
 pub use frame::{Frame, FrameError, HEADER_LEN, Header, MAX_MESSAGE_LEN, MessageKind, VERSION, split_frame};
@@ -32,5 +33,6 @@ pub use matching::{Match, MatchField};
 pub use message::Message;
 pub use meter::{Band, Meter, MeterFlags};
 pub use number::{BucketId, Cookie, DatapathId, GroupId, MeterId, PortNo, TableId, Xid};
+pub use raw::{EncodedFlows, RawFlow, RawKey, RawValue};
 pub use table::FlowTable;
 pub use wire::{DecodeError, DecodeErrorKind};

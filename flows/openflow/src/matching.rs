@@ -69,16 +69,11 @@ impl Match {
             Field::InPort => {
                 if mask != 0 {
                     let port = PortNo::from_openflow10(value as u16);
-                    self.put(
-                        Field::InPortOxm,
-                        u128::from(port.0),
-                        Field::InPortOxm.ones(),
-                    );
+                    self.put(Field::InPortOxm, u128::from(port.0), Field::InPortOxm.ones());
                 }
             }
             Field::PacketType if value == 0 && mask == Field::PacketType.ones() => {
-                self.fields
-                    .retain(|present| present.field != Field::PacketType);
+                self.fields.retain(|present| present.field != Field::PacketType);
             }
             Field::VlanTci => {
                 let priority = mask >> 13 & 7;
@@ -125,8 +120,7 @@ impl Match {
     }
 
     fn position(&self, field: Field) -> Result<usize, usize> {
-        self.fields
-            .binary_search_by_key(&field, |present| present.field)
+        self.fields.binary_search_by_key(&field, |present| present.field)
     }
 
     /// Whether any bit of the field, or of registers it is made of, is matched already.
@@ -190,8 +184,7 @@ impl Match {
     /// The value of a field that is matched exactly.
     #[must_use]
     pub fn exact(&self, field: Field) -> Option<u128> {
-        self.get(field)
-            .and_then(|(value, mask)| (mask == field.ones()).then_some(value))
+        self.get(field).and_then(|(value, mask)| (mask == field.ones()).then_some(value))
     }
 
     /// Whether a packet meets the match; `packet` tells the packet's value of a field.
@@ -200,9 +193,7 @@ impl Match {
     /// presence bit.
     #[must_use]
     pub fn matches(&self, packet: impl Fn(Field) -> u128) -> bool {
-        self.fields
-            .iter()
-            .all(|present| packet(present.field) & present.mask == present.value)
+        self.fields.iter().all(|present| packet(present.field) & present.mask == present.value)
     }
 
     /// Matches the port that the packet came in on.
@@ -360,9 +351,7 @@ impl FromIterator<MatchField> for Match {
 /// An Ethernet address as the value of a field.
 #[must_use]
 pub(crate) fn mac(address: [u8; 6]) -> u128 {
-    address
-        .iter()
-        .fold(0, |value, &byte| value << 8 | u128::from(byte))
+    address.iter().fold(0, |value, &byte| value << 8 | u128::from(byte))
 }
 
 #[cfg(test)]
@@ -374,14 +363,8 @@ mod tests {
         let wide = Match::new().with_masked(Field::Xreg1, 0xab_0000_0000, 0xff_0000_0000);
         assert_eq!(wide, Match::new().with_masked(Field::Reg2, 0xab, 0xff));
         assert_eq!(wide.get(Field::Xxreg0), Some((0xab << 32, 0xff << 32)));
-        assert_eq!(
-            Match::new().with(Field::InPort, 0xfffe),
-            Match::new().in_port(PortNo::LOCAL)
-        );
-        assert_eq!(
-            Match::new().with_masked(Field::VlanTci, 0x1005, 0x1fff),
-            Match::new().vlan(5)
-        );
+        assert_eq!(Match::new().with(Field::InPort, 0xfffe), Match::new().in_port(PortNo::LOCAL));
+        assert_eq!(Match::new().with_masked(Field::VlanTci, 0x1005, 0x1fff), Match::new().vlan(5));
         assert_eq!(Match::new().with(Field::PacketType, 0), Match::new());
         assert_eq!(Match::new().with_masked(Field::TunId, 7, 0), Match::new());
         assert_eq!(
@@ -400,18 +383,14 @@ mod tests {
 
     #[test]
     fn a_condition_added_to_a_field_narrows_it() {
-        let matching = Match::new()
-            .with_masked(Field::Reg0, 0x1200, 0xff00)
-            .with_masked(Field::Reg0, 0x34, 0xff);
+        let matching = Match::new().with_masked(Field::Reg0, 0x1200, 0xff00).with_masked(Field::Reg0, 0x34, 0xff);
         assert_eq!(matching.get(Field::Reg0), Some((0x1234, 0xffff)));
         assert_eq!(matching.exact(Field::Reg0), None);
     }
 
     #[test]
     fn a_packet_meets_a_match_bit_by_bit() {
-        let matching = Match::new()
-            .ip()
-            .ipv4_net(Field::Ipv4Dst, Ipv4Addr::new(10, 1, 2, 3), 8);
+        let matching = Match::new().ip().ipv4_net(Field::Ipv4Dst, Ipv4Addr::new(10, 1, 2, 3), 8);
         let packet = |address: u128| {
             move |field| match field {
                 Field::EthType => 0x0800,

@@ -35,8 +35,7 @@ impl FlowTable {
             }
             FlowEdit::DeleteGroup(id) => {
                 self.groups.remove(id);
-                self.flows
-                    .retain(|_, flow| !flow.uses(|action| *action == Action::Group(*id)));
+                self.flows.retain(|_, flow| !flow.uses(|action| *action == Action::Group(*id)));
             }
             FlowEdit::InsertBucket { group, bucket } => {
                 let Some(group) = self.groups.get_mut(group) else {
@@ -58,8 +57,7 @@ impl FlowTable {
             }
             FlowEdit::DeleteMeter(id) => {
                 self.meters.remove(id);
-                self.flows
-                    .retain(|_, flow| !flow.uses(|action| *action == Action::Meter(*id)));
+                self.flows.retain(|_, flow| !flow.uses(|action| *action == Action::Meter(*id)));
             }
         }
         true
@@ -78,9 +76,7 @@ impl FlowTable {
         }
         for (id, group) in &to.groups {
             match from.groups.get(id) {
-                Some(present)
-                    if present.kind == group.kind && present.selection == group.selection =>
-                {
+                Some(present) if present.kind == group.kind && present.selection == group.selection => {
                     bucket_edits(present, group, &mut edits);
                 }
                 _ => edits.push(FlowEdit::AddGroup(group.clone())),
@@ -115,18 +111,12 @@ fn bucket_edits(from: &Group, to: &Group, edits: &mut Vec<FlowEdit>) {
     let group = to.id;
     for bucket in &from.buckets {
         if !to.buckets.contains(bucket) {
-            edits.push(FlowEdit::RemoveBucket {
-                group,
-                bucket: bucket.id,
-            });
+            edits.push(FlowEdit::RemoveBucket { group, bucket: bucket.id });
         }
     }
     for bucket in &to.buckets {
         if !from.buckets.contains(bucket) {
-            edits.push(FlowEdit::InsertBucket {
-                group,
-                bucket: bucket.clone(),
-            });
+            edits.push(FlowEdit::InsertBucket { group, bucket: bucket.clone() });
         }
     }
 }

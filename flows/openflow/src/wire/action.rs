@@ -2,9 +2,7 @@
 
 use super::conntrack::{ct, put_ct};
 use super::learn::{learn, put_learn};
-use super::oxm::{
-    entry, has_name32, name, put_entry, put_name, put_name32, put_nicira_name, subfield, subfield32,
-};
+use super::oxm::{entry, has_name32, name, put_entry, put_name, put_name32, put_nicira_name, subfield, subfield32};
 use super::{DecodeErrorKind, Parsed, all, counted, fail, pad, put_length, skip, take, u8, u16, u32, u64, within};
 use crate::action::{WHOLE_PACKET, settable};
 use crate::field::NICIRA;

@@ -2,7 +2,7 @@
 
 use super::action::{NO_TABLE, head, nested, nicira, pack, put_actions, unpack};
 use super::oxm::{name32, put_name32};
-use super::{DecodeErrorKind, Parsed, counted, fail, skip, take, u8, u16, u32, uint};
+use super::{DecodeErrorKind, Parsed, counted, fail, skip, u8, u16, uint};
 use crate::field::NICIRA;
 use crate::{Action, Ct, CtFlags, Nat, NatFlags, NatRange, Subfield, TableId, ZoneSource};
 use bytes::{BufMut, BytesMut};
@@ -164,13 +164,7 @@ pub(super) fn put_ct(out: &mut BytesMut, ct: &Ct) {
 
 fn put_nat(out: &mut BytesMut, nat: &Nat) {
     let NatFlags { src, dst, persistent, hash, random } = nat.flags;
-    let flags = [
-        (src, NAT_SRC),
-        (dst, NAT_DST),
-        (persistent, NAT_PERSISTENT),
-        (hash, NAT_HASH),
-        (random, NAT_RANDOM),
-    ];
+    let flags = [(src, NAT_SRC), (dst, NAT_DST), (persistent, NAT_PERSISTENT), (hash, NAT_HASH), (random, NAT_RANDOM)];
     out.put_u16(0);
     out.put_u16(flags.iter().map(|&(set, flag)| u16::from(set) * flag).sum());
     let at = out.len();

@@ -2,11 +2,11 @@
 
 use super::action::{actions, put_actions};
 use super::oxm::{matching, put_match};
-use super::{DecodeErrorKind, Parsed, all, counted, fail, pad, padding, put_length, skip, take, u8, u16, u32, u64, within};
-use crate::message::FlowStats;
-use crate::{
-    Cookie, Flow, FlowCounters, FlowEdit, FlowFlags, FlowKey, GroupId, Instructions, PortNo, TableId,
+use super::{
+    DecodeErrorKind, Parsed, all, counted, fail, pad, padding, put_length, skip, take, u8, u16, u32, u64, within,
 };
+use crate::message::FlowStats;
+use crate::{Cookie, Flow, FlowEdit, FlowFlags, FlowKey, GroupId, Instructions, Match, PortNo, TableId};
 use bytes::{BufMut, BytesMut};
 use std::time::Duration;
 
@@ -141,12 +141,37 @@ fn put_instruction(out: &mut BytesMut, kind: u16, body: impl FnOnce(&mut BytesMu
     put_length(out, start, start + 2);
 }
 
-/// The body of a flow-mod: an add, or a strict delete.
-pub(crate) fn flow_mod(input: &[u8]) -> Parsed<'_, FlowEdit> {
+/// What stands before the match in a flow-mod, or in an entry of a reply to `OFPMP_FLOW_DESC` (whose command is 0).
+pub(crate) struct FlowHead {
+    pub(crate) table: TableId,
+    pub(crate) command: u8,
+    pub(crate) priority: u16,
+    pub(crate) idle_timeout: u16,
+    pub(crate) hard_timeout: u16,
+    pub(crate) flags: FlowFlags,
+    pub(crate) importance: u16,
+    pub(crate) cookie: Cookie,
+}
+
+impl FlowHead {
+    fn flow(self, matching: Match, instructions: Instructions) -> Flow {
+        Flow {
+            key: FlowKey { table: self.table, priority: self.priority, matching },
+            cookie: self.cookie,
+            flags: self.flags,
+            idle_timeout: self.idle_timeout,
+            hard_timeout: self.hard_timeout,
+            importance: self.importance,
+            instructions,
+        }
+    }
+}
+
+/// What stands before the match in the body of a flow-mod.
+pub(crate) fn flow_mod_head(input: &[u8]) -> Parsed<'_, FlowHead> {
     let (rest, cookie) = u64(input)?;
-    let (rest, _) = u64(rest)?;
+    let (rest, ()) = skip(rest, 8)?;
     let (rest, table) = u8(rest)?;
-    let at_command = rest;
     let (rest, command) = u8(rest)?;
     let (rest, idle_timeout) = u16(rest)?;
     let (rest, hard_timeout) = u16(rest)?;
@@ -154,23 +179,21 @@ pub(crate) fn flow_mod(input: &[u8]) -> Parsed<'_, FlowEdit> {
     let (rest, ()) = skip(rest, 12)?;
     let (rest, flags) = flags(rest)?;
     let (rest, importance) = u16(rest)?;
+    let (table, cookie) = (TableId(table), Cookie(cookie));
+    Ok((rest, FlowHead { table, command, priority, idle_timeout, hard_timeout, flags, importance, cookie }))
+}
+
+/// The body of a flow-mod: an add, or a strict delete.
+pub(crate) fn flow_mod(input: &[u8]) -> Parsed<'_, FlowEdit> {
+    let (rest, head) = flow_mod_head(input)?;
+    if ![ADD, DELETE_STRICT].contains(&head.command) {
+        return fail(&input[17..], DecodeErrorKind::UnknownType(u16::from(head.command)));
+    }
     let (rest, matching) = matching(rest)?;
-    let key = FlowKey { table: TableId(table), priority, matching };
     let (rest, instructions) = instructions(rest)?;
-    let edit = match command {
-        ADD => FlowEdit::AddFlow(Flow {
-            key,
-            cookie: Cookie(cookie),
-            flags,
-            idle_timeout,
-            hard_timeout,
-            importance,
-            instructions,
-        }),
-        DELETE_STRICT => FlowEdit::DeleteFlow(key),
-        _ => return fail(at_command, DecodeErrorKind::UnknownType(u16::from(command))),
-    };
-    Ok((rest, edit))
+    let add = head.command == ADD;
+    let flow = head.flow(matching, instructions);
+    Ok((rest, if add { FlowEdit::AddFlow(flow) } else { FlowEdit::DeleteFlow(flow.key) }))
 }
 
 /// Writes the body of a flow-mod that adds a flow.
@@ -211,19 +234,8 @@ pub(crate) fn put_delete_head(out: &mut BytesMut, table: TableId, priority: u16)
     out.put_u32(0);
 }
 
-/// What stands before the match in an entry of a reply to `OFPMP_FLOW_DESC`.
-pub(crate) struct StatsHead {
-    pub(crate) table: TableId,
-    pub(crate) priority: u16,
-    pub(crate) idle_timeout: u16,
-    pub(crate) hard_timeout: u16,
-    pub(crate) flags: FlowFlags,
-    pub(crate) importance: u16,
-    pub(crate) cookie: Cookie,
-}
-
 /// What stands before the match, after the length.
-pub(crate) fn stats_head(input: &[u8]) -> Parsed<'_, StatsHead> {
+pub(crate) fn stats_head(input: &[u8]) -> Parsed<'_, FlowHead> {
     let (rest, ()) = skip(input, 2)?;
     let (rest, table) = u8(rest)?;
     let (rest, ()) = skip(rest, 1)?;
@@ -233,16 +245,8 @@ pub(crate) fn stats_head(input: &[u8]) -> Parsed<'_, StatsHead> {
     let (rest, flags) = flags(rest)?;
     let (rest, importance) = u16(rest)?;
     let (rest, cookie) = u64(rest)?;
-    let head = StatsHead {
-        table: TableId(table),
-        priority,
-        idle_timeout,
-        hard_timeout,
-        flags,
-        importance,
-        cookie: Cookie(cookie),
-    };
-    Ok((rest, head))
+    let (table, cookie) = (TableId(table), Cookie(cookie));
+    Ok((rest, FlowHead { table, command: ADD, priority, idle_timeout, hard_timeout, flags, importance, cookie }))
 }
 
 /// One entry of a reply to `OFPMP_FLOW_DESC`, which tells the counters too.
@@ -253,16 +257,8 @@ pub(crate) fn flow_stats(input: &[u8]) -> Parsed<'_, FlowStats> {
         let (rest, matching) = matching(rest)?;
         let (rest, counters) = stats(rest)?;
         let (rest, instructions) = instructions(rest)?;
-        let flow = Flow {
-            key: FlowKey { table: head.table, priority: head.priority, matching },
-            cookie: head.cookie,
-            flags: head.flags,
-            idle_timeout: head.idle_timeout,
-            hard_timeout: head.hard_timeout,
-            importance: head.importance,
-            instructions,
-        };
-        let FlowCounters { duration, idle, packets, bytes, .. } = counters;
+        let flow = head.flow(matching, instructions);
+        let Counters { duration, idle, packets, bytes, .. } = counters;
         Ok((rest, FlowStats { flow, duration, idle, packets, bytes }))
     })
 }
@@ -282,9 +278,20 @@ pub(crate) fn put_flow_stats(out: &mut BytesMut, stats: &FlowStats) {
     out.put_u64(flow.cookie.0);
     put_match(out, &flow.key.matching);
     let FlowStats { duration, idle, packets, bytes, .. } = *stats;
-    put_stats(out, &FlowCounters { duration, idle, packets, bytes, flows: None });
+    put_stats(out, &Counters { duration, idle, packets, bytes, flows: None });
     put_instructions(out, &flow.instructions);
     put_length(out, start, start);
+}
+
+/// What an `ofp_stats` tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    pub(crate) duration: Duration,
+    pub(crate) idle: Duration,
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    /// How many flows are counted together; none if it is a flow's own count.
+    pub(crate) flows: Option<u32>,
 }
 
 /// The class of the standard statistics.
@@ -296,13 +303,13 @@ const PACKET_COUNT: u8 = 4;
 const BYTE_COUNT: u8 = 5;
 
 /// An `ofp_stats` with its padding (OpenFlow 1.5, section 7.2.4); unknown statistics are passed over.
-pub(crate) fn stats(input: &[u8]) -> Parsed<'_, FlowCounters> {
+pub(crate) fn stats(input: &[u8]) -> Parsed<'_, Counters> {
     let (rest, ()) = skip(input, 2)?;
     let (_, length) = u16(rest)?;
     let length = usize::from(length);
     let (rest, entries) = counted(input, length, 4, |body| all(body, stat))?;
     let (rest, ()) = skip(rest, padding(length))?;
-    let mut counters = FlowCounters::default();
+    let mut counters = Counters::default();
     for (number, value) in entries {
         match number {
             DURATION => counters.duration = time(value),
@@ -342,7 +349,7 @@ fn stat(input: &[u8]) -> Parsed<'_, (u8, u64)> {
 }
 
 /// Writes an `ofp_stats` with its padding.
-pub(crate) fn put_stats(out: &mut BytesMut, counters: &FlowCounters) {
+pub(crate) fn put_stats(out: &mut BytesMut, counters: &Counters) {
     let start = out.len();
     out.put_u32(0);
     put_stat(out, DURATION, time_bits(counters.duration));

@@ -3,7 +3,9 @@
 
 use super::action::{actions, first, put_actions, put_property};
 use super::oxm::{entry, put_entry};
-use super::{DecodeErrorKind, Parsed, all, counted, fail, pad, padding, put_length, skip, take, u8, u16, u32, u64, within};
+use super::{
+    DecodeErrorKind, Parsed, all, counted, fail, pad, padding, put_length, skip, take, u8, u16, u32, u64, within,
+};
 use crate::{Bucket, BucketId, Field, FlowEdit, Group, GroupId, GroupKind, PortNo, Selection};
 use bytes::{BufMut, BytesMut};
 
@@ -78,9 +80,8 @@ pub(crate) fn group_mod(input: &[u8]) -> Parsed<'_, FlowEdit> {
 /// Writes the body of a group-mod.
 ///
 /// A group is added or, if it is there, modified (`OFPGC_ADD_OR_MOD`). A bucket is inserted after the others.
-///
-/// Returns whether the edit is one of groups.
-pub(crate) fn put_group_mod(out: &mut BytesMut, edit: &FlowEdit) -> bool {
+/// Writes nothing for an edit of anything else.
+pub(crate) fn put_group_mod(out: &mut BytesMut, edit: &FlowEdit) {
     match edit {
         FlowEdit::AddGroup(group) => {
             put_mod(out, command::ADD_OR_MODIFY, group.kind, group.id, BUCKET_ALL, &group.buckets);
@@ -94,9 +95,8 @@ pub(crate) fn put_group_mod(out: &mut BytesMut, edit: &FlowEdit) -> bool {
         FlowEdit::RemoveBucket { group, bucket } => {
             put_mod(out, command::REMOVE_BUCKET, GroupKind::All, *group, bucket.0, &[]);
         }
-        _ => return false,
+        _ => (),
     }
-    true
 }
 
 fn put_mod(out: &mut BytesMut, command: u16, kind: GroupKind, group: GroupId, bucket: u32, buckets: &[Bucket]) {

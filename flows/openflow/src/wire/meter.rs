@@ -15,8 +15,7 @@ fn flags(input: &[u8]) -> Parsed<'_, MeterFlags> {
     if bits & !15 != 0 {
         return fail(input, DecodeErrorKind::Value);
     }
-    let flags =
-        MeterFlags { kbps: bits & 1 != 0, pktps: bits & 2 != 0, burst: bits & 4 != 0, stats: bits & 8 != 0 };
+    let flags = MeterFlags { kbps: bits & 1 != 0, pktps: bits & 2 != 0, burst: bits & 4 != 0, stats: bits & 8 != 0 };
     Ok((rest, flags))
 }
 
@@ -68,13 +67,11 @@ pub(crate) fn meter_mod(input: &[u8]) -> Parsed<'_, FlowEdit> {
     }
 }
 
-/// Writes the body of a meter-mod that adds, or that modifies a meter that is there.
-///
-/// Returns whether the edit is one of meters.
-pub(crate) fn put_meter_mod(out: &mut BytesMut, edit: &FlowEdit, present: bool) -> bool {
+/// Writes the body of a meter-mod; nothing for an edit of anything else.
+pub(crate) fn put_meter_mod(out: &mut BytesMut, edit: &FlowEdit) {
     match edit {
         FlowEdit::AddMeter(meter) => {
-            out.put_u16(if present { MODIFY } else { ADD });
+            out.put_u16(ADD);
             put_flags(out, meter.flags);
             out.put_u32(meter.id.0);
             put_bands(out, &meter.bands);
@@ -83,9 +80,8 @@ pub(crate) fn put_meter_mod(out: &mut BytesMut, edit: &FlowEdit, present: bool) 
             out.put_u32(u32::from(DELETE) << 16);
             out.put_u32(id.0);
         }
-        _ => return false,
+        _ => (),
     }
-    true
 }
 
 /// One entry of a reply to `OFPMP_METER_DESC`.

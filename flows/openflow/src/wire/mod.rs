@@ -7,9 +7,13 @@ mod group;
 mod learn;
 mod meter;
 mod oxm;
+mod piece;
 
 pub(crate) use action::{actions, put_actions};
-pub(crate) use flow::{flow_mod, flow_stats, put_flow_delete, put_flow_mod, put_flow_stats, put_stats, stats};
+pub(crate) use flow::{
+    Counters, FlowHead, flow_mod, flow_mod_head, flow_stats, instructions, put_delete_head, put_flow_delete,
+    put_flow_mod, put_flow_stats, put_stats, stats, stats_head,
+};
 pub(crate) use group::{group_desc, group_mod, put_group_desc, put_group_mod};
 pub(crate) use learn::WRITE_RESULT;
 pub(crate) use meter::{meter_config, meter_mod, put_meter_config, put_meter_mod};
@@ -95,10 +99,7 @@ impl ParseError<&[u8]> for Fault {
             ErrorKind::Eof => DecodeErrorKind::Truncated,
             _ => DecodeErrorKind::Value,
         };
-        Self {
-            remaining: input.len(),
-            kind,
-        }
+        Self { remaining: input.len(), kind }
     }
 
     fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
@@ -111,10 +112,7 @@ pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Fault>;
 
 /// Fails at `input`.
 pub(crate) fn fail<T>(input: &[u8], kind: DecodeErrorKind) -> Parsed<'_, T> {
-    Err(nom::Err::Error(Fault {
-        remaining: input.len(),
-        kind,
-    }))
+    Err(nom::Err::Error(Fault { remaining: input.len(), kind }))
 }
 
 /// Runs a parser over the whole input.
@@ -122,21 +120,12 @@ pub(crate) fn decode<'a, T>(
     input: &'a [u8],
     mut parser: impl Parser<&'a [u8], Output = T, Error = Fault>,
 ) -> Result<T, DecodeError> {
-    let at = |fault: Fault| DecodeError {
-        offset: input.len() - fault.remaining.min(input.len()),
-        kind: fault.kind,
-    };
+    let at = |fault: Fault| DecodeError { offset: input.len() - fault.remaining.min(input.len()), kind: fault.kind };
     match parser.parse(input) {
         Ok(([], value)) => Ok(value),
-        Ok((rest, _)) => Err(at(Fault {
-            remaining: rest.len(),
-            kind: DecodeErrorKind::Trailing,
-        })),
+        Ok((rest, _)) => Err(at(Fault { remaining: rest.len(), kind: DecodeErrorKind::Trailing })),
         Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(at(fault)),
-        Err(nom::Err::Incomplete(_)) => Err(at(Fault {
-            remaining: 0,
-            kind: DecodeErrorKind::Truncated,
-        })),
+        Err(nom::Err::Incomplete(_)) => Err(at(Fault { remaining: 0, kind: DecodeErrorKind::Truncated })),
     }
 }
 
@@ -147,16 +136,10 @@ pub(crate) fn within<'a, T>(
     rest: &'a [u8],
     mut parser: impl Parser<&'a [u8], Output = T, Error = Fault>,
 ) -> Parsed<'a, T> {
-    let outer = |fault: Fault| Fault {
-        remaining: fault.remaining + rest.len(),
-        kind: fault.kind,
-    };
+    let outer = |fault: Fault| Fault { remaining: fault.remaining + rest.len(), kind: fault.kind };
     match parser.parse(piece) {
         Ok(([], value)) => Ok((rest, value)),
-        Ok((left, _)) => Err(nom::Err::Error(outer(Fault {
-            remaining: left.len(),
-            kind: DecodeErrorKind::Trailing,
-        }))),
+        Ok((left, _)) => Err(nom::Err::Error(outer(Fault { remaining: left.len(), kind: DecodeErrorKind::Trailing }))),
         Err(error) => Err(error.map(outer)),
     }
 }

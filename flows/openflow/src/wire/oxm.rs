@@ -196,9 +196,8 @@ fn put(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
 
 /// Writes the match of a flow as an `ofp_match` with its padding.
 pub(crate) fn put_match(out: &mut BytesMut, matching: &Match) {
-    let ethernet = matching
-        .iter()
-        .any(|part| part.field == Field::PacketType || part.field.prerequisite() != Prerequisite::Free);
+    let ethernet =
+        matching.iter().any(|part| part.field == Field::PacketType || part.field.prerequisite() != Prerequisite::Free);
     put(out, |out| {
         if !ethernet {
             put_entry(out, Field::PacketType, 0, Field::PacketType.ones());
