@@ -1,8 +1,10 @@
 //! The subcommands of `weir`, one file each.
 
 mod client;
+pub mod demo;
 mod flows;
 mod hosts;
+pub mod lab;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +26,10 @@ enum Command {
     Flows(flows::FlowsArgs),
     /// Show each hypervisor's links, revisions and last error.
     Hosts(hosts::HostsArgs),
+    /// Show Weir at work: two tenants with the same addresses on real Open vSwitch.
+    Demo(demo::DemoArgs),
+    /// Real hypervisors on this machine, in network namespaces.
+    Lab(lab::LabArgs),
 }
 
 impl Arguments {
@@ -32,6 +38,8 @@ impl Arguments {
         let done: Result<ExitCode, String> = match self.command {
             Command::Serve(args) => serve::run(args).map_err(|error| error.to_string()),
             Command::Flows(args) => flows::run(args).map_err(|error| error.to_string()),
+            Command::Demo(args) => return demo::run(args),
+            Command::Lab(args) => return lab::run(args),
             Command::Hosts(args) => hosts::run(&args).map_err(|error| error.to_string()),
         };
         done.unwrap_or_else(|error| {

@@ -1,1 +1,7 @@
-//! The lab tier.
+//! The lab tier: real `ovsdb-server` and `ovs-vswitchd`, real packets, driven through the REST API.
+//!
+//! Each test builds a lab of its own in network namespaces and waits for conditions, never for time. Needs root and
+//! Open vSwitch; `weir lab up` says what is missing.
+
+mod plumbing;
+mod world;
