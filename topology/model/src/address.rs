@@ -21,9 +21,7 @@ impl MacAddress {
 
     /// The address as a number, the first byte highest.
     pub fn to_u64(self) -> u64 {
-        self.0
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        self.0.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 }
 
@@ -54,11 +52,7 @@ impl FromStr for MacAddress {
             }
             *byte = u8::from_str_radix(part, 16).map_err(|_| bad())?;
         }
-        if parts.next().is_some() {
-            Err(bad())
-        } else {
-            Ok(Self(bytes))
-        }
+        if parts.next().is_some() { Err(bad()) } else { Ok(Self(bytes)) }
     }
 }
 
@@ -70,8 +64,6 @@ impl Serialize for MacAddress {
 
 impl<'de> Deserialize<'de> for MacAddress {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }

@@ -1,11 +1,14 @@
 //! The records of the API, one file a resource.
 
 mod network;
+mod owner;
 mod port;
 mod subnet;
 
 pub use network::{Network, Segment};
-pub use port::{
-    AddressPair, Binding, ExtraDhcpOption, FixedIp, Port, PortStatus, VifType, VnicType,
+pub(crate) use owner::{
+    is_automatic_owner, is_known_prefix, is_network_owner, is_router_interface, is_router_interface_or_snat,
+    is_router_port,
 };
+pub use port::{AddressPair, Binding, ExtraDhcpOption, FixedIp, Port, PortStatus, VifType, VnicType};
 pub use subnet::{AllocationPool, HostRoute, Ipv6Mode, Subnet};

@@ -4,6 +4,7 @@ use crate::{HostName, MacAddress, NetworkId, PortId, PortKey, ProjectId, SubnetI
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 
 /// An address of a port within a subnet.
@@ -37,9 +38,7 @@ pub enum PortStatus {
 }
 
 /// What kind of device the hypervisor plugs (`binding:vnic_type`).
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VnicType {
     /// A paravirtual interface on Open vSwitch.
@@ -73,6 +72,16 @@ pub enum VifType {
     Ovs,
     /// The named host cannot take it.
     BindingFailed,
+}
+
+impl fmt::Display for VifType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unbound => "unbound",
+            Self::Ovs => "ovs",
+            Self::BindingFailed => "binding_failed",
+        })
+    }
 }
 
 /// Where a port is bound.

@@ -78,3 +78,16 @@ pub struct Subnet {
     /// Counts its changes.
     pub revision_number: u64,
 }
+
+impl Subnet {
+    /// Whether it is of IPv6.
+    pub fn is_ipv6(&self) -> bool {
+        matches!(self.cidr, IpNet::V6(_))
+    }
+
+    /// Whether ports get addresses made from their link-layer addresses.
+    pub fn is_auto_addressed(&self) -> bool {
+        let auto = |mode| matches!(mode, Some(Ipv6Mode::Slaac | Ipv6Mode::Dhcpv6Stateless));
+        auto(self.ipv6_address_mode) || auto(self.ipv6_ra_mode)
+    }
+}

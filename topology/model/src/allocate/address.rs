@@ -1,0 +1,153 @@
+//! Addresses of a subnet.
+
+use crate::{AllocationPool, MacAddress, PortId};
+use ipnet::IpNet;
+use rpds::RedBlackTreeMapSync;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+/// An address as a number.
+pub(crate) fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    }
+}
+
+/// A number as an address of the family of `like`; `None` beyond the last IPv4 address.
+pub(crate) fn address(like: &IpNet, number: u128) -> Option<IpAddr> {
+    match like {
+        IpNet::V4(_) => u32::try_from(number).ok().map(|number| IpAddr::V4(Ipv4Addr::from(number))),
+        IpNet::V6(_) => Some(IpAddr::V6(Ipv6Addr::from(number))),
+    }
+}
+
+/// The first and last address that pools may hold: without the network and broadcast addresses of
+/// IPv4 prefixes up to /30, without the subnet-router anycast address of IPv6.
+pub(crate) fn host_range(cidr: &IpNet) -> (u128, u128) {
+    let (first, last) = (number(cidr.network()), number(cidr.broadcast()));
+    match cidr {
+        IpNet::V4(prefix) if prefix.prefix_len() <= 30 => (first + 1, last - 1),
+        IpNet::V4(_) => (first, last),
+        IpNet::V6(_) => (first.saturating_add(1), last),
+    }
+}
+
+/// The address that stateless autoconfiguration makes in a /64 (RFC 4291, appendix A).
+pub(crate) fn interface_address(cidr: &IpNet, mac: MacAddress) -> IpAddr {
+    let [a, b, c, d, e, f] = mac.0;
+    let interface = u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+    IpAddr::V6(Ipv6Addr::from(number(cidr.network()) | u128::from(interface)))
+}
+
+/// Which addresses of a subnet are given and which may be given next. Clone is O(1), everything
+/// else O(log n), however large the prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AddressSpace {
+    cidr: IpNet,
+    /// The pools, ascending and disjoint.
+    pools: Arc<[AllocationPool]>,
+    /// Who has an address, inside the pools or not.
+    used: RedBlackTreeMapSync<IpAddr, PortId>,
+    /// First to last of each run of free addresses in the pools; runs never touch.
+    free: RedBlackTreeMapSync<u128, u128>,
+}
+
+impl AddressSpace {
+    pub(crate) fn new(cidr: IpNet, pools: &[AllocationPool]) -> Self {
+        let mut space = Self {
+            cidr,
+            pools: pools.into(),
+            used: RedBlackTreeMapSync::new_sync(),
+            free: RedBlackTreeMapSync::new_sync(),
+        };
+        space.refill();
+        space
+    }
+
+    /// Takes other pools; what is given stays given.
+    pub(crate) fn set_pools(&mut self, pools: &[AllocationPool]) {
+        if *self.pools != *pools {
+            self.pools = pools.into();
+            self.refill();
+        }
+    }
+
+    fn refill(&mut self) {
+        self.free = RedBlackTreeMapSync::new_sync();
+        for pool in self.pools.clone().iter() {
+            self.add(number(pool.start), number(pool.end));
+        }
+        let used: Vec<u128> = self.used.keys().map(|address| number(*address)).collect();
+        for number in used {
+            self.cut(number);
+        }
+    }
+
+    /// Who has the address.
+    pub(crate) fn holder(&self, address: IpAddr) -> Option<PortId> {
+        self.used.get(&address).copied()
+    }
+
+    /// Who has which address, ascending by address.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = (IpAddr, PortId)> {
+        self.used.iter().map(|(address, port)| (*address, *port))
+    }
+
+    /// The lowest free address of the pools.
+    pub(crate) fn lowest_free(&self) -> Option<IpAddr> {
+        let (first, _) = self.free.first()?;
+        address(&self.cidr, *first)
+    }
+
+    pub(crate) fn take(&mut self, address: IpAddr, port: PortId) {
+        self.used.insert_mut(address, port);
+        self.cut(number(address));
+    }
+
+    /// Gives the address back if the port has it.
+    pub(crate) fn give_back(&mut self, address: IpAddr, port: PortId) {
+        if self.holder(address) != Some(port) {
+            return;
+        }
+        self.used.remove_mut(&address);
+        let pools = &self.pools;
+        let at = pools.partition_point(|pool| pool.end < address);
+        if pools.get(at).is_some_and(|pool| pool.start <= address) {
+            self.add(number(address), number(address));
+        }
+    }
+
+    /// Takes one address out of the run that holds it.
+    fn cut(&mut self, number: u128) {
+        let Some((&first, &last)) = self.free.range(..=number).next_back() else {
+            return;
+        };
+        if last < number {
+            return;
+        }
+        self.free.remove_mut(&first);
+        if first < number {
+            self.free.insert_mut(first, number - 1);
+        }
+        if number < last {
+            self.free.insert_mut(number + 1, last);
+        }
+    }
+
+    /// Adds a run that is not free yet, joined with the runs that it touches.
+    fn add(&mut self, mut first: u128, mut last: u128) {
+        if let Some((&before, &end)) = self.free.range(..first).next_back()
+            && end.checked_add(1) == Some(first)
+        {
+            first = before;
+        }
+        if let Some(after) = last.checked_add(1)
+            && let Some(&end) = self.free.get(&after)
+        {
+            self.free.remove_mut(&after);
+            last = end;
+        }
+        self.free.insert_mut(first, last);
+    }
+}

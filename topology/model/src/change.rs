@@ -1,0 +1,145 @@
+//! What a commit did.
+
+use crate::{
+    Counters, HostKey, HostName, Hypervisor, Liveness, Network, NetworkId, Port, PortId, Record, RecordKey, Revision,
+    Subnet, SubnetId, Vif,
+};
+use std::sync::Arc;
+
+/// A record before and after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diff<T> {
+    /// As it was; `None` if it is new.
+    pub before: Option<Arc<T>>,
+    /// As it is; `None` if it is gone.
+    pub after: Option<Arc<T>>,
+}
+
+impl<T> Diff<T> {
+    /// The record as it is, or as it was if it is gone.
+    pub fn last(&self) -> Option<&Arc<T>> {
+        self.after.as_ref().or(self.before.as_ref())
+    }
+}
+
+/// One record or fact that changed. A commit has at most one change of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A network.
+    Network(Diff<Network>),
+    /// A subnet.
+    Subnet(Diff<Subnet>),
+    /// A port.
+    Port(Diff<Port>),
+    /// A hypervisor; its name may differ before and after, its key never does.
+    /// Ports that name it become bound, or cease to be, by this change alone.
+    Hypervisor(Diff<Hypervisor>),
+    /// An interface; the hypervisor and the port are the same before and after.
+    Vif(Diff<Vif>),
+    /// Whether a hypervisor's sessions are up.
+    Liveness {
+        /// The hypervisor.
+        host: HostName,
+        /// As it was.
+        before: Liveness,
+        /// As it is.
+        after: Liveness,
+    },
+    /// The numbers given last.
+    Counters {
+        /// As they were.
+        before: Counters,
+        /// As they are.
+        after: Counters,
+    },
+}
+
+/// The changes of one command, in an order in which they can be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The revision that holds after it; unchanged if nothing changed.
+    pub revision: Revision,
+    /// What changed.
+    pub changes: Vec<Change>,
+}
+
+/// What a change is about; two changes of one subject become one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    Network(NetworkId),
+    Subnet(SubnetId),
+    Port(PortId),
+    Hypervisor(HostKey),
+    Vif(HostName, PortId),
+    Liveness(HostName),
+    Counters,
+}
+
+fn written<T>(
+    diff: &Diff<T>,
+    key: impl Fn(&T) -> RecordKey,
+    record: impl Fn(Arc<T>) -> Record,
+) -> Option<(RecordKey, Option<Record>)> {
+    let last = diff.last()?;
+    Some((key(last), diff.after.clone().map(record)))
+}
+
+fn same<T: PartialEq>(diff: &Diff<T>) -> bool {
+    diff.before == diff.after
+}
+
+impl Change {
+    /// The record to write, or to delete if there is none to write; `None` for facts that do not
+    /// outlive the process.
+    pub fn record(&self) -> Option<(RecordKey, Option<Record>)> {
+        match self {
+            Self::Network(diff) => written(diff, |it| RecordKey::Network(it.id), Record::Network),
+            Self::Subnet(diff) => written(diff, |it| RecordKey::Subnet(it.id), Record::Subnet),
+            Self::Port(diff) => written(diff, |it| RecordKey::Port(it.id), Record::Port),
+            Self::Hypervisor(diff) => written(diff, |it| RecordKey::Hypervisor(it.key), Record::Hypervisor),
+            Self::Counters { after, .. } => Some((RecordKey::Counters, Some(Record::Counters(*after)))),
+            Self::Vif(_) | Self::Liveness { .. } => None,
+        }
+    }
+
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        Some(match self {
+            Self::Network(diff) => Subject::Network(diff.last()?.id),
+            Self::Subnet(diff) => Subject::Subnet(diff.last()?.id),
+            Self::Port(diff) => Subject::Port(diff.last()?.id),
+            Self::Hypervisor(diff) => Subject::Hypervisor(diff.last()?.key),
+            Self::Vif(diff) => {
+                let vif = diff.last()?;
+                Subject::Vif(vif.host.clone(), vif.port)
+            }
+            Self::Liveness { host, .. } => Subject::Liveness(host.clone()),
+            Self::Counters { .. } => Subject::Counters,
+        })
+    }
+
+    /// Takes over what a later change of the same subject leaves.
+    pub(crate) fn follow(&mut self, later: Self) {
+        match (self, later) {
+            (Self::Network(first), Self::Network(later)) => first.after = later.after,
+            (Self::Subnet(first), Self::Subnet(later)) => first.after = later.after,
+            (Self::Port(first), Self::Port(later)) => first.after = later.after,
+            (Self::Hypervisor(first), Self::Hypervisor(later)) => first.after = later.after,
+            (Self::Vif(first), Self::Vif(later)) => first.after = later.after,
+            (Self::Liveness { after, .. }, Self::Liveness { after: later, .. }) => *after = later,
+            (Self::Counters { after, .. }, Self::Counters { after: later, .. }) => *after = later,
+            _ => unreachable!("changes of one subject are of one kind"),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Network(diff) => same(diff),
+            Self::Subnet(diff) => same(diff),
+            Self::Port(diff) => same(diff),
+            Self::Hypervisor(diff) => same(diff),
+            Self::Vif(diff) => same(diff),
+            Self::Liveness { before, after, .. } => before == after,
+            Self::Counters { before, after } => before == after,
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! What is looked up about the records otherwise than by id, kept in step with every change.
+
+use crate::allocate::AddressSpace;
+use crate::relation::Relation;
+use crate::{
+    HostKey, HostName, Hypervisor, MacAddress, Network, NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId,
+    Segment, Subnet, SubnetId, Vif, Vni, VnicType,
+};
+use rpds::RedBlackTreeMapSync as Map;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// All indexes. Clone is O(1); every change is O(log n) in the size of the cloud.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Index {
+    pub(crate) networks_of_project: Relation<ProjectId, NetworkId>,
+    pub(crate) subnets_of_project: Relation<ProjectId, SubnetId>,
+    pub(crate) ports_of_project: Relation<ProjectId, PortId>,
+    pub(crate) subnets_of_network: Relation<NetworkId, SubnetId>,
+    pub(crate) ports_of_network: Relation<NetworkId, PortId>,
+    pub(crate) ports_of_device: Relation<Box<str>, PortId>,
+    /// Ports by the host that they name, known or not.
+    pub(crate) ports_of_binding: Relation<HostName, PortId>,
+    pub(crate) network_by_key: Map<NetworkKey, NetworkId>,
+    pub(crate) network_by_vni: Map<Vni, NetworkId>,
+    pub(crate) port_by_key: Map<PortKey, PortId>,
+    pub(crate) host_by_key: Map<HostKey, HostName>,
+    pub(crate) host_by_encap: Map<IpAddr, HostName>,
+    /// Names and system ids of hypervisors, both leading to the name.
+    pub(crate) host_by_alias: Map<HostName, HostName>,
+    /// Ports that use a link-layer address as their own or in an address pair.
+    pub(crate) claims: Relation<(NetworkId, MacAddress), PortId>,
+    pub(crate) addresses: Map<SubnetId, AddressSpace>,
+    /// How many ports of a network are bound to a hypervisor.
+    pub(crate) hosts_of_network: Map<NetworkId, Map<HostName, u32>>,
+    /// The same the other way around.
+    pub(crate) networks_of_host: Map<HostName, Map<NetworkId, u32>>,
+    pub(crate) vifs_of_host: Map<HostName, Map<PortId, Arc<Vif>>>,
+    pub(crate) hosts_of_vif: Relation<PortId, HostName>,
+}
+
+/// Adds to or takes from a count of a map of maps; a count of nothing is not kept.
+fn count<K: Ord + Clone, L: Ord + Clone>(map: &mut Map<K, Map<L, u32>>, key: &K, of: &L, up: bool) {
+    if !map.contains_key(key) {
+        map.insert_mut(key.clone(), Map::new_sync());
+    }
+    let Some(counts) = map.get_mut(key) else {
+        return;
+    };
+    let now = counts.get(of).copied().unwrap_or(0);
+    let then = if up { now + 1 } else { now.saturating_sub(1) };
+    if then == 0 {
+        counts.remove_mut(of);
+    } else {
+        counts.insert_mut(of.clone(), then);
+    }
+    if counts.is_empty() {
+        map.remove_mut(key);
+    }
+}
+
+/// Moves a number from the id it led to to the id it leads to.
+fn rekey<K: Ord, V: PartialEq>(map: &mut Map<K, V>, before: Option<(K, V)>, after: Option<(K, V)>) {
+    if before == after {
+        return;
+    }
+    if let Some((key, _)) = before {
+        map.remove_mut(&key);
+    }
+    if let Some((key, value)) = after {
+        map.insert_mut(key, value);
+    }
+}
+
+/// The link-layer addresses that a port uses, each once.
+fn macs(port: &Port) -> impl Iterator<Item = MacAddress> {
+    let pairs = &port.allowed_address_pairs;
+    let further = pairs.iter().enumerate().filter_map(|(at, pair)| {
+        let mac = pair.mac_address;
+        let seen = mac == port.mac_address || pairs[..at].iter().any(|earlier| earlier.mac_address == mac);
+        (!seen).then_some(mac)
+    });
+    std::iter::once(port.mac_address).chain(further)
+}
+
+impl Index {
+    /// The hypervisor that takes the port, by name.
+    pub(crate) fn bound_host(&self, port: &Port) -> Option<&HostName> {
+        if port.binding.vnic_type != VnicType::Normal {
+            return None;
+        }
+        self.host_by_alias.get(port.binding.host.as_ref()?)
+    }
+
+    pub(crate) fn network(&mut self, before: Option<&Network>, after: Option<&Network>) {
+        let project = |network: &Network| (network.project_id.clone(), network.id);
+        self.networks_of_project.shift(before.map(project), after.map(project));
+        let key = |network: &Network| (network.key, network.id);
+        rekey(&mut self.network_by_key, before.map(key), after.map(key));
+        let vni = |network: &Network| match network.segment {
+            Segment::Vxlan { vni } => (vni, network.id),
+        };
+        rekey(&mut self.network_by_vni, before.map(vni), after.map(vni));
+    }
+
+    pub(crate) fn subnet(&mut self, before: Option<&Subnet>, after: Option<&Subnet>) {
+        let project = |subnet: &Subnet| (subnet.project_id.clone(), subnet.id);
+        self.subnets_of_project.shift(before.map(project), after.map(project));
+        let network = |subnet: &Subnet| (subnet.network_id, subnet.id);
+        self.subnets_of_network.shift(before.map(network), after.map(network));
+        match (before, after) {
+            (None, Some(after)) => {
+                let space = AddressSpace::new(after.cidr, &after.allocation_pools);
+                self.addresses.insert_mut(after.id, space);
+            }
+            (Some(before), None) => {
+                self.addresses.remove_mut(&before.id);
+            }
+            (Some(before), Some(after)) if before.allocation_pools != after.allocation_pools => {
+                if let Some(space) = self.addresses.get_mut(&after.id) {
+                    space.set_pools(&after.allocation_pools);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn port(&mut self, before: Option<&Port>, after: Option<&Port>) {
+        let project = |port: &Port| (port.project_id.clone(), port.id);
+        self.ports_of_project.shift(before.map(project), after.map(project));
+        let network = |port: &Port| (port.network_id, port.id);
+        self.ports_of_network.shift(before.map(network), after.map(network));
+        let key = |port: &Port| (port.key, port.id);
+        rekey(&mut self.port_by_key, before.map(key), after.map(key));
+        if before.map(|port| &port.device_id) != after.map(|port| &port.device_id) {
+            let device = |port: &Port| {
+                let named = !port.device_id.is_empty();
+                named.then(|| (port.device_id.as_str().into(), port.id))
+            };
+            self.ports_of_device.shift(before.and_then(device), after.and_then(device));
+        }
+        self.claims(before, after);
+        self.fixed_ips(before, after);
+        self.binding(before, after);
+    }
+
+    fn claims(&mut self, before: Option<&Port>, after: Option<&Port>) {
+        let used = |port: &Port| {
+            let pairs = port.allowed_address_pairs.iter();
+            let further: Vec<MacAddress> = pairs.map(|pair| pair.mac_address).collect();
+            (port.network_id, port.mac_address, further)
+        };
+        if before.map(used) == after.map(used) {
+            return;
+        }
+        if let Some(port) = before {
+            for mac in macs(port) {
+                self.claims.remove(&(port.network_id, mac), &port.id);
+            }
+        }
+        if let Some(port) = after {
+            for mac in macs(port) {
+                self.claims.insert((port.network_id, mac), port.id);
+            }
+        }
+    }
+
+    fn fixed_ips(&mut self, before: Option<&Port>, after: Option<&Port>) {
+        if before.map(|port| &port.fixed_ips) == after.map(|port| &port.fixed_ips) {
+            return;
+        }
+        if let Some(port) = before {
+            for fixed in &port.fixed_ips {
+                if let Some(space) = self.addresses.get_mut(&fixed.subnet_id) {
+                    space.give_back(fixed.ip_address, port.id);
+                }
+            }
+        }
+        if let Some(port) = after {
+            for fixed in &port.fixed_ips {
+                if let Some(space) = self.addresses.get_mut(&fixed.subnet_id) {
+                    space.take(fixed.ip_address, port.id);
+                }
+            }
+        }
+    }
+
+    fn binding(&mut self, before: Option<&Port>, after: Option<&Port>) {
+        let named = |port: &Port| Some((port.binding.host.clone()?, port.id));
+        self.ports_of_binding.shift(before.and_then(named), after.and_then(named));
+        let bound = |index: &Self, port: Option<&Port>| {
+            let port = port?;
+            Some((index.bound_host(port)?.clone(), port.network_id))
+        };
+        let (was, is) = (bound(self, before), bound(self, after));
+        if was != is {
+            if let Some((host, network)) = was {
+                self.count(&host, network, false);
+            }
+            if let Some((host, network)) = is {
+                self.count(&host, network, true);
+            }
+        }
+    }
+
+    fn count(&mut self, host: &HostName, network: NetworkId, up: bool) {
+        count(&mut self.hosts_of_network, &network, host, up);
+        count(&mut self.networks_of_host, host, &network, up);
+    }
+
+    /// Follows a hypervisor; `bound` are the ports that name its old or new name or system id.
+    pub(crate) fn hypervisor<'a>(
+        &mut self,
+        before: Option<&Hypervisor>,
+        after: Option<&Hypervisor>,
+        bound: impl Iterator<Item = &'a Port> + Clone,
+    ) {
+        let key = |it: &Hypervisor| (it.key, it.name.clone());
+        rekey(&mut self.host_by_key, before.map(key), after.map(key));
+        let encap = |it: &Hypervisor| (it.encap_ip, it.name.clone());
+        rekey(&mut self.host_by_encap, before.map(encap), after.map(encap));
+        let aliases = |it: Option<&Hypervisor>| it.map(|it| (it.name.clone(), it.system_id.clone()));
+        if aliases(before) == aliases(after) {
+            return;
+        }
+        for port in bound.clone() {
+            if let Some(host) = self.bound_host(port).cloned() {
+                self.count(&host, port.network_id, false);
+            }
+        }
+        if let Some(it) = before {
+            self.host_by_alias.remove_mut(&it.name);
+            self.host_by_alias.remove_mut(it.system_id.as_str());
+        }
+        if let Some(it) = after {
+            let system_id = HostName::from(it.system_id.as_str());
+            self.host_by_alias.insert_mut(it.name.clone(), it.name.clone());
+            self.host_by_alias.insert_mut(system_id, it.name.clone());
+        }
+        for port in bound {
+            if let Some(host) = self.bound_host(port).cloned() {
+                self.count(&host, port.network_id, true);
+            }
+        }
+    }
+
+    pub(crate) fn vif(&mut self, before: Option<&Vif>, after: Option<&Arc<Vif>>) {
+        if let Some(vif) = before {
+            self.hosts_of_vif.remove(&vif.port, &vif.host);
+            if let Some(vifs) = self.vifs_of_host.get_mut(&vif.host) {
+                vifs.remove_mut(&vif.port);
+                if vifs.is_empty() {
+                    self.vifs_of_host.remove_mut(&vif.host);
+                }
+            }
+        }
+        if let Some(vif) = after {
+            self.hosts_of_vif.insert(vif.port, vif.host.clone());
+            if !self.vifs_of_host.contains_key(&vif.host) {
+                self.vifs_of_host.insert_mut(vif.host.clone(), Map::new_sync());
+            }
+            if let Some(vifs) = self.vifs_of_host.get_mut(&vif.host) {
+                vifs.insert_mut(vif.port, vif.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The one way to change a topology.
+
+mod addressing;
+mod network;
+mod physical;
+mod port;
+mod subnet;
+
+use crate::draft::Draft;
+use crate::{Command, Commit, Outcome, Rejection, Request, Topology};
+
+impl Topology {
+    /// What the topology becomes by a command, what changed, and what is answered. The topology
+    /// itself stays as it is; whoever holds the current one puts the new one in its place.
+    ///
+    /// # Errors
+    /// A [`Rejection`] if any part of the command cannot be done; nothing is done then.
+    pub fn transact(&self, request: Request) -> Result<(Self, Commit, Outcome), Rejection> {
+        let mut draft = Draft::new(self.clone(), request.at);
+        let outcome = carry_out(&mut draft, request.command)?;
+        let (topology, commit) = draft.finish();
+        Ok((topology, commit, outcome))
+    }
+}
+
+fn carry_out(draft: &mut Draft, command: Command) -> Result<Outcome, Rejection> {
+    match command {
+        Command::CreateNetworks(networks) => network::create(draft, networks),
+        Command::UpdateNetwork { id, patch, if_revision } => network::update(draft, id, patch, if_revision),
+        Command::DeleteNetwork { id, if_revision } => network::delete(draft, id, if_revision),
+        Command::CreateSubnets(subnets) => subnet::create(draft, subnets),
+        Command::UpdateSubnet { id, patch, if_revision } => subnet::update(draft, id, patch, if_revision),
+        Command::DeleteSubnet { id, if_revision } => subnet::delete(draft, id, if_revision),
+        Command::CreatePorts(ports) => port::create(draft, ports),
+        Command::UpdatePort { id, patch, if_revision } => port::update(draft, id, *patch, if_revision),
+        Command::DeletePort { id, if_revision } => port::delete(draft, id, if_revision),
+        Command::SetPortStatus(statuses) => Ok(port::set_status(draft, statuses)),
+        Command::ObserveHypervisor(fact) => physical::observe_hypervisor(draft, fact),
+        Command::ForgetHypervisor(name) => physical::forget_hypervisor(draft, &name),
+        Command::ObserveVif(vif) => physical::observe_vif(draft, vif),
+        Command::ForgetVif { host, port } => Ok(physical::forget_vif(draft, &host, port)),
+        Command::SetLiveness(host, liveness) => physical::set_liveness(draft, host, liveness),
+    }
+}
+
+/// Refuses a command that expects another revision than the record has.
+fn check_revision(expected: Option<u64>, current: u64) -> Result<(), Rejection> {
+    match expected {
+        Some(expected) if expected != current => Err(Rejection::RevisionNumberConstraintFailed { expected, current }),
+        _ => Ok(()),
+    }
+}
+
+/// Puts the value of a patch, if it has one, in a field.
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
