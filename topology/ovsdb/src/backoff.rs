@@ -14,11 +14,7 @@ impl Backoff {
     /// Waits `first`, then twice as long after every failure, but never longer than `longest`.
     pub fn new(first: Duration, longest: Duration) -> Self {
         let longest = longest.max(first);
-        Self {
-            first,
-            longest,
-            next: first,
-        }
+        Self { first, longest, next: first }
     }
 
     /// The wait after a failure. `jitter` spreads it between one half (0) and all of it

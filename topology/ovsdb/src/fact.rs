@@ -158,10 +158,7 @@ pub enum InterfaceProblem {
 
 impl Fact {
     /// The change from one state of an interface to another.
-    pub(crate) fn between(
-        before: Option<&InterfaceFact>,
-        after: Option<&InterfaceFact>,
-    ) -> Option<Self> {
+    pub(crate) fn between(before: Option<&InterfaceFact>, after: Option<&InterfaceFact>) -> Option<Self> {
         match (before.cloned(), after.cloned()) {
             (None, Some(after)) => Some(Self::Appeared(after)),
             (Some(before), None) => Some(Self::Vanished(before)),
@@ -173,11 +170,7 @@ impl Fact {
 
 impl HostFact {
     /// What the rows say about the hypervisor.
-    pub(crate) fn read(
-        root: Option<&OpenVswitch>,
-        integration: Option<&Bridge>,
-        tunnel: Option<&Bridge>,
-    ) -> Self {
+    pub(crate) fn read(root: Option<&OpenVswitch>, integration: Option<&Bridge>, tunnel: Option<&Bridge>) -> Self {
         let mut host = Self::default();
         let Some(root) = root else {
             host.problems.push(HostProblem::NoRoot);
@@ -206,29 +199,18 @@ impl HostFact {
 
     fn read_mappings(&mut self, text: &str) {
         let mut networks = BTreeSet::new();
-        for entry in text
-            .split(',')
-            .map(str::trim)
-            .filter(|entry| !entry.is_empty())
-        {
+        for entry in text.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
             let parts = entry.split_once(':').map(|(a, b)| (a.trim(), b.trim()));
             match parts {
-                Some((network, bridge))
-                    if !network.is_empty() && !bridge.is_empty() && !bridge.contains(':') =>
-                {
+                Some((network, bridge)) if !network.is_empty() && !bridge.is_empty() && !bridge.contains(':') => {
                     if networks.insert(network) {
-                        self.bridge_mappings.push(BridgeMapping {
-                            physical_network: network.to_owned(),
-                            bridge: bridge.to_owned(),
-                        });
+                        self.bridge_mappings
+                            .push(BridgeMapping { physical_network: network.to_owned(), bridge: bridge.to_owned() });
                     } else {
-                        self.problems
-                            .push(HostProblem::DoubleBridgeMapping(network.to_owned()));
+                        self.problems.push(HostProblem::DoubleBridgeMapping(network.to_owned()));
                     }
                 }
-                _ => self
-                    .problems
-                    .push(HostProblem::BadBridgeMapping(entry.to_owned())),
+                _ => self.problems.push(HostProblem::BadBridgeMapping(entry.to_owned())),
             }
         }
         self.bridge_mappings.sort();
@@ -240,10 +222,7 @@ impl HostFact {
         let hexadecimal = text.len() == 16 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
         let id = u64::from_str_radix(text, 16).ok().filter(|_| hexadecimal);
         if id.is_none() {
-            self.problems.push(HostProblem::BadDatapathId {
-                bridge: bridge.name.clone(),
-                text: text.to_owned(),
-            });
+            self.problems.push(HostProblem::BadDatapathId { bridge: bridge.name.clone(), text: text.to_owned() });
         }
         id
     }
@@ -251,19 +230,12 @@ impl HostFact {
 
 impl InterfaceFact {
     /// What an interface says, if it names a port.
-    pub(crate) fn read(
-        uuid: Uuid,
-        interface: &Interface,
-        bridge: Option<&str>,
-        integration: &str,
-    ) -> Option<Self> {
+    pub(crate) fn read(uuid: Uuid, interface: &Interface, bridge: Option<&str>, integration: &str) -> Option<Self> {
         let ids = &interface.external_ids;
         let iface_id = ids.get("iface-id")?;
         let mut problems = Vec::new();
         // Braced, joined and prefixed forms of a uuid name no port of the API.
-        let port = Uuid::parse_str(iface_id)
-            .ok()
-            .filter(|_| iface_id.len() == 36);
+        let port = Uuid::parse_str(iface_id).ok().filter(|_| iface_id.len() == 36);
         if port.is_none() {
             problems.push(InterfaceProblem::BadIfaceId(iface_id.clone()));
         }
@@ -284,10 +256,7 @@ impl InterfaceFact {
             valid
         });
         if let Some(found) = bridge.filter(|bridge| *bridge != integration) {
-            problems.push(InterfaceProblem::OtherBridge {
-                found: found.to_owned(),
-                expected: integration.to_owned(),
-            });
+            problems.push(InterfaceProblem::OtherBridge { found: found.to_owned(), expected: integration.to_owned() });
         }
         let up = |state: &Option<String>| match state.as_deref() {
             Some("up") => Some(true),
@@ -304,10 +273,7 @@ impl InterfaceFact {
             iface_status: present(ids, "iface-status"),
             vm_uuid: present(ids, "vm-uuid").or_else(|| present(ids, "vm-id")),
             ofport,
-            state: LinkState {
-                admin_up: up(&interface.admin_state),
-                link_up: up(&interface.link_state),
-            },
+            state: LinkState { admin_up: up(&interface.admin_state), link_up: up(&interface.link_state) },
             problems,
         })
     }
@@ -315,10 +281,7 @@ impl InterfaceFact {
 
 /// The value of a key, unless it is absent or blank.
 fn present(map: &BTreeMap<String, String>, key: &str) -> Option<String> {
-    map.get(key)
-        .map(|value| value.trim())
-        .filter(|value| !value.is_empty())
-        .map(str::to_owned)
+    map.get(key).map(|value| value.trim()).filter(|value| !value.is_empty()).map(str::to_owned)
 }
 
 fn is_unicast(address: &IpAddr) -> bool {

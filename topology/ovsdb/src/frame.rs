@@ -14,10 +14,7 @@ pub struct FrameLimits {
 impl Default for FrameLimits {
     /// 256 MiB and 32 levels; OVSDB itself needs fewer than ten.
     fn default() -> Self {
-        Self {
-            message: 256 << 20,
-            depth: 32,
-        }
+        Self { message: 256 << 20, depth: 32 }
     }
 }
 
@@ -151,21 +148,14 @@ impl Framer {
         let end = self.scan_object();
         self.looked_at += (self.scanned - from) as u64;
         if self.scanned > self.limits.message {
-            return Err(FrameError::TooLong {
-                offset: self.base,
-                limit: self.limits.message,
-            });
+            return Err(FrameError::TooLong { offset: self.base, limit: self.limits.message });
         }
         end
     }
 
     /// Between objects any white space may stand.
     fn skip_space(&mut self) {
-        let space = self
-            .buffer
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-            .count();
+        let space = self.buffer.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
         if space > 0 {
             let _ = self.buffer.split_to(space);
             self.base += space as u64;
@@ -210,30 +200,21 @@ impl Framer {
             b'"' if self.depth > 0 => self.text = Text::Inside,
             b'{' | b'[' if self.depth > 0 || byte == b'{' => {
                 if self.depth == self.limits.depth {
-                    return Err(FrameError::TooDeep {
-                        offset,
-                        limit: self.limits.depth,
-                    });
+                    return Err(FrameError::TooDeep { offset, limit: self.limits.depth });
                 }
                 self.depth += 1;
                 self.braces = self.braces << 1 | u128::from(byte == b'{');
             }
             b'}' | b']' if self.depth > 0 => {
                 if (self.braces & 1 == 1) != (byte == b'}') {
-                    return Err(FrameError::Mismatched {
-                        offset,
-                        found: byte,
-                    });
+                    return Err(FrameError::Mismatched { offset, found: byte });
                 }
                 self.braces >>= 1;
                 self.depth -= 1;
                 return Ok(self.depth == 0);
             }
             _ => {
-                return Err(FrameError::NotAnObject {
-                    offset,
-                    found: byte,
-                });
+                return Err(FrameError::NotAnObject { offset, found: byte });
             }
         }
         Ok(false)
@@ -242,7 +223,5 @@ impl Framer {
 
 /// The first byte that matters outside a string: any byte at the top, else a quote or bracket.
 fn structural(rest: &[u8], top: bool) -> Option<(usize, u8)> {
-    rest.iter()
-        .position(|byte| top || matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'))
-        .map(|at| (at, rest[at]))
+    rest.iter().position(|byte| top || matches!(byte, b'"' | b'{' | b'}' | b'[' | b']')).map(|at| (at, rest[at]))
 }

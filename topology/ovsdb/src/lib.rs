@@ -25,25 +25,21 @@ mod update;
 mod value;
 
 pub use backoff::Backoff;
-pub use fact::{
-    BridgeMapping, Fact, HostFact, HostProblem, InterfaceFact, InterfaceProblem, LinkState,
-};
+pub use fact::{BridgeMapping, Fact, HostFact, HostProblem, InterfaceFact, InterfaceProblem, LinkState};
 pub use frame::{Frame, FrameError, FrameLimits, Framer};
 pub use mirror::{BridgeNames, Mirror, MirrorError};
-pub use operation::{
-    Condition, Function, Mutation, Mutator, Name, Operation, OperationResult, TransactError, Until,
-};
+pub use operation::{Condition, Function, Mutation, Mutator, Name, Operation, OperationResult, TransactError, Until};
 pub use provision::{
-    MARK, PATCH_TO_INTEGRATION, PATCH_TO_INTEGRATION_OFPORT, PATCH_TO_TUNNEL,
-    PATCH_TO_TUNNEL_OFPORT, Plan, Problem, VXLAN, VXLAN_OFPORT, Wanted,
+    MARK, PATCH_TO_INTEGRATION, PATCH_TO_INTEGRATION_OFPORT, PATCH_TO_TUNNEL, PATCH_TO_TUNNEL_OFPORT, Plan, Problem,
+    VXLAN, VXLAN_OFPORT, Wanted, plan, unprovision,
 };
 pub use row::{Row, RowError};
 pub use rpc::{Message, Position, RpcError};
 pub use schema::{SchemaError, SchemaVersion, check_schema};
 pub use session::{CloseReason, Event, Refused, Session, SessionConfig, Timing, TransactionId};
 pub use table::{
-    Bridge, ColumnNeed, Controller, FlowTable, Interface, Manager, OpenVswitch, Port, Shape, Table,
-    TableNeed, needed_tables,
+    Bridge, ColumnNeed, Controller, FlowTable, Interface, Manager, OpenVswitch, Port, Shape, Table, TableNeed,
+    needed_tables,
 };
 pub use update::{Change, RowChange};
 pub use value::{Atom, AtomKind, Datum, DatumError, Map, Set};

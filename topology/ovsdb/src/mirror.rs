@@ -18,10 +18,7 @@ pub struct BridgeNames {
 
 impl Default for BridgeNames {
     fn default() -> Self {
-        Self {
-            integration: "br-int".to_owned(),
-            tunnel: "br-tun".to_owned(),
-        }
+        Self { integration: "br-int".to_owned(), tunnel: "br-tun".to_owned() }
     }
 }
 
@@ -108,10 +105,7 @@ struct Touched {
 impl Mirror {
     /// An empty mirror.
     pub fn new(names: BridgeNames) -> Self {
-        Self {
-            names,
-            ..Self::default()
-        }
+        Self { names, ..Self::default() }
     }
 
     /// Takes a fresh dump in place of everything known and tells the differences.
@@ -134,16 +128,9 @@ impl Mirror {
         if touched.host && self.observe_host() {
             facts.extend(self.host.clone().map(Fact::Host));
         }
-        let Touched {
-            interfaces,
-            mut names,
-            ..
-        } = touched;
+        let Touched { interfaces, mut names, .. } = touched;
         names.extend(
-            interfaces
-                .iter()
-                .filter_map(|uuid| self.rows.interfaces.get(uuid))
-                .map(|interface| interface.name.clone()),
+            interfaces.iter().filter_map(|uuid| self.rows.interfaces.get(uuid)).map(|interface| interface.name.clone()),
         );
         for name in names {
             let after = self.observe(&name);
@@ -191,8 +178,7 @@ impl Mirror {
 
     /// Whether ovs-vswitchd has carried out the configuration of this number.
     pub fn has_applied(&self, next_cfg: i64) -> bool {
-        self.root()
-            .is_some_and(|(_, root)| root.cur_cfg >= next_cfg)
+        self.root().is_some_and(|(_, root)| root.cur_cfg >= next_cfg)
     }
 
     /// The bridges.
@@ -275,12 +261,7 @@ impl Mirror {
                 let name = before.map(|port| port.name.clone());
                 change_row(&mut rows.ports, change)?;
                 let now = rows.ports.get(&uuid);
-                rename(
-                    &mut self.index.port_named,
-                    uuid,
-                    name.as_deref(),
-                    now.map(|port| port.name.as_str()),
-                );
+                rename(&mut self.index.port_named, uuid, name.as_deref(), now.map(|port| port.name.as_str()));
                 let now = now.map(|port| &port.interfaces);
                 for interface in parts {
                     own(&mut self.index.port_of_interface, uuid, interface, now);
@@ -306,9 +287,7 @@ impl Mirror {
     /// Derives the hypervisor anew; true when it differs.
     fn observe_host(&mut self) -> bool {
         let root = self.root().map(|(_, root)| root);
-        let integration = self
-            .bridge(&self.names.integration)
-            .map(|(_, bridge)| bridge);
+        let integration = self.bridge(&self.names.integration).map(|(_, bridge)| bridge);
         let tunnel = self.bridge(&self.names.tunnel).map(|(_, bridge)| bridge);
         let host = Some(HostFact::read(root, integration, tunnel));
         let differs = self.host != host;
@@ -373,35 +352,25 @@ fn rename(index: &mut BTreeMap<String, Uuid>, uuid: Uuid, before: Option<&str>, 
 
 fn change_row<T: Table>(rows: &mut Rows<T>, change: &RowChange) -> Result<(), MirrorError> {
     let RowChange { table, uuid, .. } = *change;
-    let column_error = |column: &str, source| MirrorError::Column {
-        table,
-        uuid,
-        column: column.to_owned(),
-        source,
-    };
+    let column_error = |column: &str, source| MirrorError::Column { table, uuid, column: column.to_owned(), source };
     match &change.change {
         Change::Initial(columns) | Change::Insert(columns) => {
             let mut row = T::default();
             for (column, datum) in columns.iter() {
-                row.replace(column, datum)
-                    .map_err(|source| column_error(column, source))?;
+                row.replace(column, datum).map_err(|source| column_error(column, source))?;
             }
             if rows.insert(uuid, row).is_some() {
                 return Err(MirrorError::Twice { table, uuid });
             }
         }
         Change::Modify(columns) => {
-            let row = rows
-                .get_mut(&uuid)
-                .ok_or(MirrorError::Unknown { table, uuid })?;
+            let row = rows.get_mut(&uuid).ok_or(MirrorError::Unknown { table, uuid })?;
             for (column, datum) in columns.iter() {
-                row.modify(column, datum)
-                    .map_err(|source| column_error(column, source))?;
+                row.modify(column, datum).map_err(|source| column_error(column, source))?;
             }
         }
         Change::Delete => {
-            rows.remove(&uuid)
-                .ok_or(MirrorError::Unknown { table, uuid })?;
+            rows.remove(&uuid).ok_or(MirrorError::Unknown { table, uuid })?;
         }
     }
     Ok(())

@@ -55,11 +55,7 @@ pub struct Condition {
 impl Condition {
     /// A test on one column.
     pub fn new(column: impl Into<Name>, function: Function, value: impl Into<Datum>) -> Self {
-        Self {
-            column: column.into(),
-            function,
-            value: value.into(),
-        }
+        Self { column: column.into(), function, value: value.into() }
     }
 
     /// Names exactly one row.
@@ -114,11 +110,7 @@ pub struct Mutation {
 impl Mutation {
     /// A change in place of one column.
     pub fn new(column: impl Into<Name>, mutator: Mutator, value: impl Into<Datum>) -> Self {
-        Self {
-            column: column.into(),
-            mutator,
-            value: value.into(),
-        }
+        Self { column: column.into(), mutator, value: value.into() }
     }
 }
 
@@ -266,42 +258,26 @@ impl Serialize for Operation {
         let mut object = serializer.serialize_map(None)?;
         object.serialize_entry("op", self.name())?;
         match self {
-            Self::Insert {
-                table,
-                row,
-                uuid_name,
-            } => {
+            Self::Insert { table, row, uuid_name } => {
                 object.serialize_entry("table", table)?;
                 object.serialize_entry("row", row)?;
                 if let Some(name) = uuid_name {
                     object.serialize_entry("uuid-name", name)?;
                 }
             }
-            Self::Select {
-                table,
-                conditions,
-                columns,
-            } => {
+            Self::Select { table, conditions, columns } => {
                 object.serialize_entry("table", table)?;
                 object.serialize_entry("where", conditions)?;
                 if let Some(columns) = columns {
                     object.serialize_entry("columns", columns)?;
                 }
             }
-            Self::Update {
-                table,
-                conditions,
-                row,
-            } => {
+            Self::Update { table, conditions, row } => {
                 object.serialize_entry("table", table)?;
                 object.serialize_entry("where", conditions)?;
                 object.serialize_entry("row", row)?;
             }
-            Self::Mutate {
-                table,
-                conditions,
-                mutations,
-            } => {
+            Self::Mutate { table, conditions, mutations } => {
                 object.serialize_entry("table", table)?;
                 object.serialize_entry("where", conditions)?;
                 object.serialize_entry("mutations", mutations)?;
@@ -310,14 +286,7 @@ impl Serialize for Operation {
                 object.serialize_entry("table", table)?;
                 object.serialize_entry("where", conditions)?;
             }
-            Self::Wait {
-                table,
-                conditions,
-                columns,
-                until,
-                rows,
-                timeout,
-            } => {
+            Self::Wait { table, conditions, columns, until, rows, timeout } => {
                 if let Some(timeout) = timeout {
                     let milliseconds = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
                     object.serialize_entry("timeout", &milliseconds)?;
@@ -402,9 +371,7 @@ impl TransactError {
     /// Whether the database had changed under a guard, so that planning anew will help.
     pub fn is_race(&self) -> bool {
         match self {
-            Self::Operation {
-                operation, error, ..
-            } => *operation == "wait" && error == "timed out",
+            Self::Operation { operation, error, .. } => *operation == "wait" && error == "timed out",
             Self::Commit { error, .. } => error == "constraint violation",
             Self::Refused(_) | Self::Answer(_) => false,
         }
@@ -438,28 +405,18 @@ struct Answer {
 
 /// Reads the result of `transact`: one element for each operation, `null` after the first
 /// failure, and one element more when only the commit failed.
-pub(crate) fn read_results(
-    kinds: &[OperationKind],
-    result: &RawValue,
-) -> Result<Vec<OperationResult>, TransactError> {
-    let answers: Vec<Option<Answer>> = serde_json::from_str(result.get())
-        .map_err(|error| TransactError::Answer(error.to_string()))?;
+pub(crate) fn read_results(kinds: &[OperationKind], result: &RawValue) -> Result<Vec<OperationResult>, TransactError> {
+    let answers: Vec<Option<Answer>> =
+        serde_json::from_str(result.get()).map_err(|error| TransactError::Answer(error.to_string()))?;
     let mut results = Vec::with_capacity(kinds.len());
     for (index, answer) in answers.into_iter().enumerate() {
         let kind = kinds.get(index).copied();
-        let missing = |what: &str| {
-            TransactError::Answer(format!("operation {index} answered without {what}"))
-        };
+        let missing = |what: &str| TransactError::Answer(format!("operation {index} answered without {what}"));
         let answer = answer.ok_or_else(|| missing("an error before it"))?;
         if let Some(error) = answer.error {
             let details = answer.details;
             return Err(match kind {
-                Some(kind) => TransactError::Operation {
-                    index,
-                    operation: kind.name(),
-                    error,
-                    details,
-                },
+                Some(kind) => TransactError::Operation { index, operation: kind.name(), error, details },
                 None => TransactError::Commit { error, details },
             });
         }
@@ -468,22 +425,14 @@ pub(crate) fn read_results(
                 Some(crate::value::Atom::Uuid(uuid)) => OperationResult::Inserted(*uuid),
                 _ => return Err(missing("a uuid")),
             },
-            Some(OperationKind::Select) => {
-                OperationResult::Rows(answer.rows.ok_or_else(|| missing("rows"))?)
-            }
-            Some(OperationKind::Count(_)) => {
-                OperationResult::Count(answer.count.ok_or_else(|| missing("a count"))?)
-            }
+            Some(OperationKind::Select) => OperationResult::Rows(answer.rows.ok_or_else(|| missing("rows"))?),
+            Some(OperationKind::Count(_)) => OperationResult::Count(answer.count.ok_or_else(|| missing("a count"))?),
             Some(OperationKind::Nothing(_)) => OperationResult::Done,
             None => return Err(TransactError::Answer("more answers than operations".into())),
         });
     }
     if results.len() < kinds.len() {
-        return Err(TransactError::Answer(format!(
-            "{} answers for {} operations",
-            results.len(),
-            kinds.len()
-        )));
+        return Err(TransactError::Answer(format!("{} answers for {} operations", results.len(), kinds.len())));
     }
     Ok(results)
 }

@@ -29,12 +29,19 @@ pub enum RowError {
     },
 }
 
+impl IntoIterator for Row {
+    type Item = (Cow<'static, str>, Datum);
+    type IntoIter = std::collections::btree_map::IntoIter<Cow<'static, str>, Datum>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.columns.into_iter()
+    }
+}
+
 impl Row {
     /// A row without columns.
     pub const fn new() -> Self {
-        Self {
-            columns: BTreeMap::new(),
-        }
+        Self { columns: BTreeMap::new() }
     }
 
     /// The row with one column more, or with another value in it.
@@ -59,6 +66,11 @@ impl Row {
         self.columns.iter().map(|(name, datum)| (&**name, datum))
     }
 
+    /// The names of the columns in order.
+    pub fn names(&self) -> impl Iterator<Item = &Cow<'static, str>> {
+        self.columns.keys()
+    }
+
     /// Whether the row has no columns.
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
@@ -75,13 +87,8 @@ impl Row {
         expected: &'static str,
         read: impl FnOnce(&'a Datum) -> Option<T>,
     ) -> Result<T, RowError> {
-        let datum = self
-            .get(column)
-            .ok_or_else(|| RowError::Missing(column.to_owned()))?;
-        read(datum).ok_or_else(|| RowError::Type {
-            column: column.to_owned(),
-            source: datum.mismatch(expected),
-        })
+        let datum = self.get(column).ok_or_else(|| RowError::Missing(column.to_owned()))?;
+        read(datum).ok_or_else(|| RowError::Type { column: column.to_owned(), source: datum.mismatch(expected) })
     }
 
     /// An integer.
@@ -157,9 +164,7 @@ impl Row {
             Datum::Map(map) => map
                 .iter()
                 .map(|pair| match pair {
-                    (Atom::String(key), Atom::String(value)) => {
-                        Some((key.as_str(), value.as_str()))
-                    }
+                    (Atom::String(key), Atom::String(value)) => Some((key.as_str(), value.as_str())),
                     _ => None,
                 })
                 .collect(),

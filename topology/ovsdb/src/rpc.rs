@@ -76,51 +76,24 @@ pub enum Message<'a> {
 impl<'a> Message<'a> {
     /// Reads the envelope of a message.
     pub fn read(frame: &'a Frame) -> Result<Self, RpcError> {
-        let envelope: Envelope<'a> =
-            serde_json::from_slice(&frame.bytes).map_err(|error| RpcError {
-                position: Position {
-                    message: frame.offset,
-                    within: place(&frame.bytes, &error),
-                },
-                fault: error.to_string(),
-            })?;
-        let fault = |fault: &str| RpcError {
-            position: Position {
-                message: frame.offset,
-                within: 0,
-            },
-            fault: fault.to_owned(),
-        };
+        let envelope: Envelope<'a> = serde_json::from_slice(&frame.bytes).map_err(|error| RpcError {
+            position: Position { message: frame.offset, within: place(&frame.bytes, &error) },
+            fault: error.to_string(),
+        })?;
+        let fault =
+            |fault: &str| RpcError { position: Position { message: frame.offset, within: 0 }, fault: fault.to_owned() };
         match envelope {
-            Envelope {
-                method: Some(method),
-                params,
-                id,
-                result: None,
-                error: None,
-            } => {
+            Envelope { method: Some(method), params, id, result: None, error: None } => {
                 let params = params.ok_or_else(|| fault("a request without params"))?;
                 Ok(match id {
                     Some(id) => Self::Request { id, method, params },
                     None => Self::Notification { method, params },
                 })
             }
-            Envelope {
-                method: None,
-                params: None,
-                id: Some(id),
-                result,
-                error,
-            } => match (result, error) {
+            Envelope { method: None, params: None, id: Some(id), result, error } => match (result, error) {
                 (Some(_), Some(_)) => Err(fault("a reply with both result and error")),
-                (result, None) => Ok(Self::Reply {
-                    id,
-                    outcome: Ok(result),
-                }),
-                (None, Some(error)) => Ok(Self::Reply {
-                    id,
-                    outcome: Err(error),
-                }),
+                (result, None) => Ok(Self::Reply { id, outcome: Ok(result) }),
+                (None, Some(error)) => Ok(Self::Reply { id, outcome: Err(error) }),
             },
             _ => Err(fault("neither a request, a notification nor a reply")),
         }
@@ -128,10 +101,7 @@ impl<'a> Message<'a> {
 }
 
 /// Reads a part of a message; a fault is placed within the whole message.
-pub(crate) fn read_part<'a, T: Deserialize<'a>>(
-    frame: &'a Frame,
-    part: &'a RawValue,
-) -> Result<T, RpcError> {
+pub(crate) fn read_part<'a, T: Deserialize<'a>>(frame: &'a Frame, part: &'a RawValue) -> Result<T, RpcError> {
     serde_json::from_str(part.get()).map_err(|error| fault_in(frame, part, &error))
 }
 
@@ -142,21 +112,15 @@ pub(crate) fn fault_in(frame: &Frame, part: &RawValue, error: &serde_json::Error
         .filter(|start| *start <= frame.bytes.len())
         .unwrap_or(0);
     RpcError {
-        position: Position {
-            message: frame.offset,
-            within: start as u64 + place(text.as_bytes(), error),
-        },
+        position: Position { message: frame.offset, within: start as u64 + place(text.as_bytes(), error) },
         fault: error.to_string(),
     }
 }
 
 /// Turns the line and column of an error into an offset.
 fn place(bytes: &[u8], error: &serde_json::Error) -> u64 {
-    let before: usize = bytes
-        .split_inclusive(|byte| *byte == b'\n')
-        .take(error.line().saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
+    let before: usize =
+        bytes.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     let offset = before + error.column().saturating_sub(1);
     offset.min(bytes.len()) as u64
 }

@@ -32,9 +32,7 @@ pub enum SchemaError {
         version: SchemaVersion,
     },
     /// A column is missing.
-    #[error(
-        "the database schema, version {version}, has no column {column} in table {table}, which Weir needs"
-    )]
+    #[error("the database schema, version {version}, has no column {column} in table {table}, which Weir needs")]
     MissingColumn {
         /// The table.
         table: &'static str,
@@ -70,20 +68,11 @@ pub fn check_schema(text: &str) -> Result<SchemaVersion, SchemaError> {
             .tables()
             .iter()
             .find(|table| table.name() == need.name)
-            .ok_or_else(|| SchemaError::MissingTable {
-                table: need.name,
-                version: version.clone(),
-            })?;
+            .ok_or_else(|| SchemaError::MissingTable { table: need.name, version: version.clone() })?;
         for ColumnNeed { name, shape } in need.columns {
-            let column = table
-                .columns()
-                .iter()
-                .find(|column| column.name() == *name)
-                .ok_or_else(|| SchemaError::MissingColumn {
-                    table: need.name,
-                    column: name,
-                    version: version.clone(),
-                })?;
+            let column = table.columns().iter().find(|column| column.name() == *name).ok_or_else(|| {
+                SchemaError::MissingColumn { table: need.name, column: name, version: version.clone() }
+            })?;
             let found = shape_of(column.kind());
             if found != *shape {
                 return Err(SchemaError::WrongType {
@@ -103,16 +92,9 @@ pub fn check_schema(text: &str) -> Result<SchemaVersion, SchemaError> {
 /// and refuses keys it has not heard of. So it is given just the part Weir needs, in plain form.
 fn parse(text: &str) -> Result<Schema, SchemaError> {
     let malformed = |fault: &str| SchemaError::Malformed(fault.to_owned());
-    let whole: Value =
-        serde_json::from_str(text).map_err(|error| SchemaError::Malformed(error.to_string()))?;
-    let version = whole
-        .get("version")
-        .and_then(Value::as_str)
-        .ok_or_else(|| malformed("it has no version"))?;
-    let tables = whole
-        .get("tables")
-        .and_then(Value::as_object)
-        .ok_or_else(|| malformed("it has no tables"))?;
+    let whole: Value = serde_json::from_str(text).map_err(|error| SchemaError::Malformed(error.to_string()))?;
+    let version = whole.get("version").and_then(Value::as_str).ok_or_else(|| malformed("it has no version"))?;
+    let tables = whole.get("tables").and_then(Value::as_object).ok_or_else(|| malformed("it has no tables"))?;
     let mut kept = Map::new();
     for TableNeed { name, columns } in needed_tables() {
         let Some(table) = tables.get(name) else {
@@ -126,10 +108,7 @@ fn parse(text: &str) -> Result<Schema, SchemaError> {
         for need in columns {
             if let Some(column) = declared.get(need.name) {
                 let kind = column.get("type").and_then(plain_type).ok_or_else(|| {
-                    SchemaError::Malformed(format!(
-                        "column {} of table {name} has no type",
-                        need.name
-                    ))
+                    SchemaError::Malformed(format!("column {} of table {name} has no type", need.name))
                 })?;
                 kept_columns.insert(need.name.to_owned(), json!({ "type": kind }));
             }

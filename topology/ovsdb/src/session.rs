@@ -1,9 +1,7 @@
 //! One connection to a hypervisor's database, without I/O.
 
 use crate::frame::{Frame, FrameError, FrameLimits, Framer};
-use crate::operation::{
-    Operation, OperationKind, OperationResult, TransactError, TransactParams, read_results,
-};
+use crate::operation::{Operation, OperationKind, OperationResult, TransactError, TransactParams, read_results};
 use crate::rpc::{Message, Outgoing, OutgoingReply, Position, RpcError, read_part};
 use crate::schema::{SchemaError, SchemaVersion, check_schema};
 use crate::table::needed_tables;
@@ -68,12 +66,7 @@ pub struct SessionConfig {
 impl Default for SessionConfig {
     /// 64 transactions, 64 MiB unsent.
     fn default() -> Self {
-        Self {
-            timing: Timing::default(),
-            frames: FrameLimits::default(),
-            outstanding: 64,
-            unsent: 64 << 20,
-        }
+        Self { timing: Timing::default(), frames: FrameLimits::default(), outstanding: 64, unsent: 64 << 20 }
     }
 }
 
@@ -217,9 +210,7 @@ impl Session {
         let mut session = Self {
             config,
             framer: Framer::new(config.frames),
-            state: State::Handshake {
-                until: now + config.timing.handshake,
-            },
+            state: State::Handshake { until: now + config.timing.handshake },
             requests: BTreeMap::new(),
             next_id: 0,
             heard: now,
@@ -265,10 +256,8 @@ impl Session {
             }
             State::Handshake { .. } | State::Ready => {}
         }
-        let overdue = self
-            .requests
-            .values()
-            .find_map(|(sent, request)| (now >= *sent + timing.reply).then(|| request.method()));
+        let overdue =
+            self.requests.values().find_map(|(sent, request)| (now >= *sent + timing.reply).then(|| request.method()));
         if let Some(method) = overdue {
             let after = timing.reply;
             return self.close(CloseReason::NoReply { method, after });
@@ -293,20 +282,13 @@ impl Session {
             Some(probed) => probed + timing.dead,
             None => self.heard + timing.probe,
         };
-        let reply = self
-            .requests
-            .values()
-            .next()
-            .map(|(sent, _)| *sent + timing.reply);
+        let reply = self.requests.values().next().map(|(sent, _)| *sent + timing.reply);
         let handshake = match self.state {
             State::Closed => return None,
             State::Handshake { until } => Some(until),
             State::Ready => None,
         };
-        [Some(silence), reply, handshake]
-            .into_iter()
-            .flatten()
-            .min()
+        [Some(silence), reply, handshake].into_iter().flatten().min()
     }
 
     /// The next bytes to send.
@@ -328,64 +310,40 @@ impl Session {
 
     /// Sends a transaction. Several may be on their way; each is answered by one
     /// [`Event::Transacted`], unless the session ends before.
-    pub fn transact(
-        &mut self,
-        now: Instant,
-        operations: &[Operation],
-    ) -> Result<TransactionId, Refused> {
+    pub fn transact(&mut self, now: Instant, operations: &[Operation]) -> Result<TransactionId, Refused> {
         if self.state != State::Ready {
             return Err(Refused::NotReady);
         }
         if operations.len() > MAX_OPERATIONS {
             return Err(Refused::TooLong(operations.len()));
         }
-        let waiting = self
-            .requests
-            .values()
-            .filter(|(_, request)| matches!(request, Request::Transact(_)))
-            .count();
+        let waiting = self.requests.values().filter(|(_, request)| matches!(request, Request::Transact(_))).count();
         if waiting >= self.config.outstanding {
             return Err(Refused::TooMany(waiting));
         }
         let kinds = operations.iter().map(Operation::kind).collect();
-        let params = TransactParams {
-            database: DATABASE,
-            operations,
-        };
-        Ok(TransactionId(self.request(
-            now,
-            Request::Transact(kinds),
-            params,
-        )))
+        let params = TransactParams { database: DATABASE, operations };
+        Ok(TransactionId(self.request(now, Request::Transact(kinds), params)))
     }
 
     /// Asks the peer to give up a transaction that waits. It is still answered by
     /// [`Event::Transacted`].
     pub fn cancel(&mut self, id: TransactionId) {
         if self.state == State::Ready && self.requests.contains_key(&id.0) {
-            self.send(&Outgoing {
-                id: None,
-                method: "cancel",
-                params: [id.0],
-            });
+            self.send(&Outgoing { id: None, method: "cancel", params: [id.0] });
         }
     }
 
     fn request(&mut self, now: Instant, request: Request, params: impl Serialize) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
-        self.send(&Outgoing {
-            id: Some(id),
-            method: request.method(),
-            params,
-        });
+        self.send(&Outgoing { id: Some(id), method: request.method(), params });
         self.requests.insert(id, (now, request));
         id
     }
 
     fn send(&mut self, message: &impl Serialize) {
-        let text = serde_json::to_vec(message)
-            .expect("messages have string keys only and write to memory");
+        let text = serde_json::to_vec(message).expect("messages have string keys only and write to memory");
         self.unsent_bytes += text.len();
         self.unsent.push_back(text.into());
         if self.unsent_bytes > self.config.unsent {
@@ -420,9 +378,11 @@ impl Session {
             Message::Notification { method, params } => self.notified(frame, &method, params),
             Message::Reply { id, outcome } => {
                 // A reply that nothing waits for can be the late answer to a cancelled request.
-                let request = id.get().parse().ok().and_then(|id: u64| {
-                    self.requests.remove(&id).map(|(_, request)| (id, request))
-                });
+                let request = id
+                    .get()
+                    .parse()
+                    .ok()
+                    .and_then(|id: u64| self.requests.remove(&id).map(|(_, request)| (id, request)));
                 match request {
                     Some((id, request)) => self.replied(now, frame, id, request, outcome),
                     None => Ok(()),
@@ -431,26 +391,16 @@ impl Session {
         }
     }
 
-    fn notified(
-        &mut self,
-        frame: &Frame,
-        method: &str,
-        params: &RawValue,
-    ) -> Result<(), CloseReason> {
+    fn notified(&mut self, frame: &Frame, method: &str, params: &RawValue) -> Result<(), CloseReason> {
         let (monitor, updates): (&RawValue, &RawValue) = match method {
             "update2" => read_part(frame, params)?,
             "update3" => {
-                let (monitor, _transaction, updates): (&RawValue, IgnoredAny, &RawValue) =
-                    read_part(frame, params)?;
+                let (monitor, _transaction, updates): (&RawValue, IgnoredAny, &RawValue) = read_part(frame, params)?;
                 (monitor, updates)
             }
             "monitor_canceled" => {
                 let [monitor]: [&RawValue; 1] = read_part(frame, params)?;
-                return if is_ours(monitor) {
-                    Err(CloseReason::MonitorCanceled)
-                } else {
-                    Ok(())
-                };
+                return if is_ours(monitor) { Err(CloseReason::MonitorCanceled) } else { Ok(()) };
             }
             // Notes about locks and the like concern nothing that was asked for.
             _ => return Ok(()),
@@ -461,10 +411,7 @@ impl Session {
         let rows = read_updates(frame, updates)?;
         if self.state != State::Ready {
             let fault = "an update before the first rows".to_owned();
-            let position = Position {
-                message: frame.offset,
-                within: 0,
-            };
+            let position = Position { message: frame.offset, within: 0 };
             return Err(RpcError { position, fault }.into());
         }
         self.events.push_back(Event::Update(rows));
@@ -492,10 +439,8 @@ impl Session {
         if matches!(request, Request::Echo) {
             return Ok(());
         }
-        let result = outcome.map_err(|error| CloseReason::Refused {
-            method: request.method(),
-            error: excerpt(error),
-        })?;
+        let result =
+            outcome.map_err(|error| CloseReason::Refused { method: request.method(), error: excerpt(error) })?;
         match request {
             Request::ListDatabases => {
                 let names: Vec<String> = read_part(frame, result)?;

@@ -88,10 +88,7 @@ macro_rules! scalar {
             const SHAPE: Shape = Shape::Scalar(AtomKind::$kind);
 
             fn replace(&mut self, datum: &Datum) -> Result<(), DatumError> {
-                *self = datum
-                    .atom()
-                    .and_then(Self::read)
-                    .ok_or_else(|| datum.mismatch(Self::NAME))?;
+                *self = datum.atom().and_then(Self::read).ok_or_else(|| datum.mismatch(Self::NAME))?;
                 Ok(())
             }
         }
@@ -131,10 +128,7 @@ impl<T: Scalar> Field for Option<T> {
 
 fn elements<T: Scalar>(datum: &Datum) -> Result<BTreeSet<T>, DatumError> {
     match datum {
-        Datum::Set(set) => set
-            .iter()
-            .map(|atom| T::read(atom).ok_or_else(|| datum.mismatch(T::NAME)))
-            .collect(),
+        Datum::Set(set) => set.iter().map(|atom| T::read(atom).ok_or_else(|| datum.mismatch(T::NAME))).collect(),
         Datum::Map(_) => Err(datum.mismatch(T::NAME)),
     }
 }
@@ -368,13 +362,5 @@ table! {
 
 /// Every table and column that Weir reads.
 pub const fn needed_tables() -> [TableNeed; 7] {
-    [
-        OpenVswitch::NEED,
-        Bridge::NEED,
-        Port::NEED,
-        Interface::NEED,
-        Controller::NEED,
-        Manager::NEED,
-        FlowTable::NEED,
-    ]
+    [OpenVswitch::NEED, Bridge::NEED, Port::NEED, Interface::NEED, Controller::NEED, Manager::NEED, FlowTable::NEED]
 }

@@ -39,9 +39,7 @@ pub struct RowChange {
 /// Reads `<table-updates2>`.
 pub(crate) fn read_updates(frame: &Frame, part: &RawValue) -> Result<Vec<RowChange>, RpcError> {
     let mut json = serde_json::Deserializer::from_str(part.get());
-    Tables
-        .deserialize(&mut json)
-        .map_err(|error| fault_in(frame, part, &error))
+    Tables.deserialize(&mut json).map_err(|error| fault_in(frame, part, &error))
 }
 
 struct Tables;
@@ -67,13 +65,8 @@ impl<'de> Visitor<'de> for Tables {
             let table = needed_tables()
                 .into_iter()
                 .find(|table| table.name == name)
-                .ok_or_else(|| {
-                    de::Error::custom(format_args!("table '{name}' is not monitored"))
-                })?;
-            tables.next_value_seed(Rows {
-                table,
-                changes: &mut changes,
-            })?;
+                .ok_or_else(|| de::Error::custom(format_args!("table '{name}' is not monitored")))?;
+            tables.next_value_seed(Rows { table, changes: &mut changes })?;
         }
         Ok(changes)
     }
@@ -102,11 +95,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(uuid) = rows.next_key::<Uuid>()? {
             let change = rows.next_value_seed(OneChange(self.table))?;
-            self.changes.push(RowChange {
-                table: self.table.name,
-                uuid,
-                change,
-            });
+            self.changes.push(RowChange { table: self.table.name, uuid, change });
         }
         Ok(())
     }
@@ -202,18 +191,11 @@ impl Visitor<'_> for ColumnName {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
-        let TableNeed {
-            name: table,
-            columns,
-        } = self.0;
+        let TableNeed { name: table, columns } = self.0;
         columns
             .iter()
             .map(|column| column.name)
             .find(|known| *known == name)
-            .ok_or_else(|| {
-                E::custom(format_args!(
-                    "column '{name}' of table {table} is not monitored"
-                ))
-            })
+            .ok_or_else(|| E::custom(format_args!("column '{name}' of table {table} is not monitored")))
     }
 }

@@ -87,9 +87,7 @@ impl Ord for Atom {
             (Self::Integer(a), Self::Integer(b)) => a.cmp(b),
             (Self::Real(a), Self::Real(b)) => a.total_cmp(b),
             (Self::Boolean(a), Self::Boolean(b)) => a.cmp(b),
-            (Self::String(a), Self::String(b)) | (Self::NamedUuid(a), Self::NamedUuid(b)) => {
-                a.cmp(b)
-            }
+            (Self::String(a), Self::String(b)) | (Self::NamedUuid(a), Self::NamedUuid(b)) => a.cmp(b),
             (Self::Uuid(a), Self::Uuid(b)) => a.cmp(b),
             _ => self.rank().cmp(&other.rank()),
         }
@@ -184,10 +182,7 @@ impl Map {
 impl<K: Into<Atom>, V: Into<Atom>> FromIterator<(K, V)> for Map {
     /// Of several pairs with one key the first one stays.
     fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
-        let mut pairs: Vec<(Atom, Atom)> = pairs
-            .into_iter()
-            .map(|(key, value)| (key.into(), value.into()))
-            .collect();
+        let mut pairs: Vec<(Atom, Atom)> = pairs.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         pairs.dedup_by(|later, earlier| later.0 == earlier.0);
         Self(pairs)
@@ -433,13 +428,8 @@ impl Tag {
     }
 }
 
-fn next<'de, A: SeqAccess<'de>, T: Deserialize<'de>>(
-    parts: &mut A,
-    what: &str,
-) -> Result<T, A::Error> {
-    parts
-        .next_element()?
-        .ok_or_else(|| de::Error::custom(format_args!("{what} is missing")))
+fn next<'de, A: SeqAccess<'de>, T: Deserialize<'de>>(parts: &mut A, what: &str) -> Result<T, A::Error> {
+    parts.next_element()?.ok_or_else(|| de::Error::custom(format_args!("{what} is missing")))
 }
 
 fn end<'de, A: SeqAccess<'de>>(parts: &mut A) -> Result<(), A::Error> {

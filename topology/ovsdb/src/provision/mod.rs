@@ -1,7 +1,20 @@
 //! What it takes to make a hypervisor's database as Weir wants it, as one transaction.
 
+mod bridge;
+mod controller;
+mod draft;
+mod flow_table;
+mod port;
+mod removal;
+
+use crate::mirror::Mirror;
 use crate::operation::{Operation, OperationResult};
+use bridge::WantedBridge;
+use draft::Draft;
+use port::WantedPort;
 use std::collections::BTreeMap;
+
+pub use removal::unprovision;
 
 /// The key in `external_ids` that marks a row as made by Weir.
 pub const MARK: &str = "weir";
@@ -62,6 +75,48 @@ impl Plan {
             _ => None,
         })
     }
+}
+
+/// Compares a hypervisor with what is wanted. What is not Weir's stays as it is: other bridges,
+/// ports, controllers, keys of maps.
+pub fn plan(mirror: &Mirror, wanted: &Wanted) -> Plan {
+    let Some((root, _)) = mirror.root() else {
+        return Plan { problems: vec![Problem::NoRoot], ..Plan::default() };
+    };
+    let mut draft = Draft::new(mirror, root);
+    let encap_ip = mirror.host().and_then(|host| host.encap_ip);
+    if encap_ip.is_none() {
+        draft.problem(Problem::NoEncapIp);
+    }
+    let Some(datapath_type) = draft.datapath_type() else {
+        return draft.finish();
+    };
+    let names = mirror.names();
+    let bridges = [
+        WantedBridge {
+            name: &names.integration,
+            datapath_type: &datapath_type,
+            ports: vec![
+                WantedPort::internal(&names.integration),
+                WantedPort::patch(PATCH_TO_TUNNEL, PATCH_TO_INTEGRATION, PATCH_TO_TUNNEL_OFPORT),
+            ],
+            tables: &wanted.integration_tables,
+        },
+        WantedBridge {
+            name: &names.tunnel,
+            datapath_type: &datapath_type,
+            ports: vec![
+                WantedPort::internal(&names.tunnel),
+                WantedPort::patch(PATCH_TO_INTEGRATION, PATCH_TO_TUNNEL, PATCH_TO_INTEGRATION_OFPORT),
+                WantedPort::vxlan(encap_ip),
+            ],
+            tables: &wanted.tunnel_tables,
+        },
+    ];
+    for bridge in &bridges {
+        draft.bridge(bridge, wanted);
+    }
+    draft.finish()
 }
 
 /// Something that is not as it should be and that Weir leaves alone.
@@ -132,24 +187,29 @@ pub enum Problem {
         /// What ovs-vswitchd says.
         error: String,
     },
-    /// Someone else has named a table.
-    #[error("table {table} of bridge {bridge} is already named '{found}'")]
+    /// Someone else has made settings for a table, its name among them.
+    #[error("table {table} of bridge {bridge} has settings that are not Weir's (name '{found}')")]
     TableNamed {
         /// The bridge.
         bridge: String,
         /// The table.
         table: u8,
-        /// Its name.
+        /// Its name; empty for none.
         found: String,
+    },
+    /// A bridge made by Weir is not removed because of what else is on it.
+    #[error("bridge {bridge} stays because it carries ports that are not Weir's: {}", ports.join(", "))]
+    BridgeInUse {
+        /// The bridge.
+        bridge: String,
+        /// The other ports.
+        ports: Vec<String>,
     },
 }
 
 impl Problem {
-    /// Whether the hypervisor cannot carry traffic between hypervisors because of it.
+    /// Whether it keeps the hypervisor from carrying traffic to and from the others.
     pub const fn is_severe(&self) -> bool {
-        !matches!(
-            self,
-            Self::ForeignController { .. } | Self::TableNamed { .. }
-        )
+        !matches!(self, Self::ForeignController { .. } | Self::TableNamed { .. } | Self::BridgeInUse { .. })
     }
 }
