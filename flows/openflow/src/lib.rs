@@ -1,7 +1,7 @@
 //! OpenFlow 1.5 with the Nicira extensions: values, wire form, `ovs-ofctl` notation and a sans-io session.
 //!
-//! Start from [`Flow`] (what a table holds), `Message` (what travels) and
-//! `Session` (one side of a connection). Nothing here reads a clock or a socket.
+//! Start from [`Flow`] (what a table holds), [`Message`] (what travels) and
+//! [`Session`] (one side of a connection). Nothing here reads a clock or a socket.
 
 mod action;
 mod edit;
@@ -34,5 +34,6 @@ pub use message::Message;
 pub use meter::{Band, Meter, MeterFlags};
 pub use number::{BucketId, Cookie, DatapathId, GroupId, MeterId, PortNo, TableId, Xid};
 pub use raw::{EncodedFlows, RawFlow, RawKey, RawValue};
+pub use session::Session;
 pub use table::FlowTable;
 pub use wire::{DecodeError, DecodeErrorKind};

@@ -1,6 +1,10 @@
 //! Forgetting connections (`NXT_CT_FLUSH_ZONE`, `NXT_CT_FLUSH`).
 
-use std::net::IpAddr;
+use super::property::{property, put_property};
+use crate::DecodeErrorKind;
+use crate::wire::{self, Parsed};
+use bytes::{BufMut, BytesMut};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Which connections a switch forgets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,4 +52,115 @@ pub enum CtL4 {
         /// Code.
         code: u8,
     },
+}
+
+/// `NXT_CT_*`: the properties of a flush.
+const ORIGINAL: u16 = 0;
+const REPLY: u16 = 1;
+const ZONE: u16 = 2;
+
+/// `NXT_CT_TUPLE_*`: the properties of a tuple.
+const SRC: u16 = 0;
+const DST: u16 = 1;
+const SRC_PORT: u16 = 2;
+const DST_PORT: u16 = 3;
+const ICMP_ID: u16 = 4;
+const ICMP_TYPE: u16 = 5;
+const ICMP_CODE: u16 = 6;
+
+impl CtFlush {
+    pub(super) fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, protocol) = wire::u8(input)?;
+        let (mut input, ()) = wire::skip(input, 7)?;
+        let mut flush = Self { protocol, ..Self::default() };
+        while !input.is_empty() {
+            let (rest, (kind, value)) = property(input)?;
+            match kind {
+                ORIGINAL => flush.original = wire::within(value, rest, CtTuple::parse)?.1,
+                REPLY => flush.reply = wire::within(value, rest, CtTuple::parse)?.1,
+                ZONE => flush.zone = Some(wire::within(value, rest, wire::u16)?.1),
+                _ => return wire::fail(input, DecodeErrorKind::UnknownType(kind)),
+            }
+            input = rest;
+        }
+        Ok((input, flush))
+    }
+
+    pub(super) fn put(&self, out: &mut BytesMut) {
+        out.put_u8(self.protocol);
+        out.put_bytes(0, 7);
+        for (kind, tuple) in [(ORIGINAL, &self.original), (REPLY, &self.reply)] {
+            if *tuple != CtTuple::default() {
+                put_property(out, kind, |out| tuple.put(out));
+            }
+        }
+        if let Some(zone) = self.zone {
+            put_property(out, ZONE, |out| out.put_u16(zone));
+        }
+    }
+}
+
+impl CtTuple {
+    /// A nested property: four bytes of padding come first.
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (mut input, ()) = wire::skip(input, 4)?;
+        let mut tuple = Self::default();
+        let (mut ports, mut icmp) = (None, None);
+        while !input.is_empty() {
+            let (rest, (kind, value)) = property(input)?;
+            match kind {
+                SRC => tuple.src = Some(wire::within(value, rest, parse_address)?.1),
+                DST => tuple.dst = Some(wire::within(value, rest, parse_address)?.1),
+                SRC_PORT => ports.get_or_insert((0, 0)).0 = wire::within(value, rest, wire::u16)?.1,
+                DST_PORT => ports.get_or_insert((0, 0)).1 = wire::within(value, rest, wire::u16)?.1,
+                ICMP_ID => icmp.get_or_insert((0, 0, 0)).0 = wire::within(value, rest, wire::u16)?.1,
+                ICMP_TYPE => icmp.get_or_insert((0, 0, 0)).1 = wire::within(value, rest, wire::u8)?.1,
+                ICMP_CODE => icmp.get_or_insert((0, 0, 0)).2 = wire::within(value, rest, wire::u8)?.1,
+                _ => return wire::fail(input, DecodeErrorKind::UnknownType(kind)),
+            }
+            input = rest;
+        }
+        tuple.l4 = match (ports, icmp) {
+            (None, None) => CtL4::Any,
+            (Some((src, dst)), None) => CtL4::Ports { src, dst },
+            (None, Some((id, kind, code))) => CtL4::Icmp { id, kind, code },
+            (Some(_), Some(_)) => return wire::fail(input, DecodeErrorKind::Value),
+        };
+        Ok((input, tuple))
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        out.put_bytes(0, 4);
+        for (kind, address) in [(SRC, self.src), (DST, self.dst)] {
+            if let Some(address) = address {
+                put_property(out, kind, |out| put_address(out, address));
+            }
+        }
+        match self.l4 {
+            CtL4::Any => {}
+            CtL4::Ports { src, dst } => {
+                put_property(out, SRC_PORT, |out| out.put_u16(src));
+                put_property(out, DST_PORT, |out| out.put_u16(dst));
+            }
+            CtL4::Icmp { id, kind, code } => {
+                put_property(out, ICMP_ID, |out| out.put_u16(id));
+                put_property(out, ICMP_TYPE, |out| out.put_u8(kind));
+                put_property(out, ICMP_CODE, |out| out.put_u8(code));
+            }
+        }
+    }
+}
+
+/// IPv6, or IPv4 mapped into it.
+fn parse_address(input: &[u8]) -> Parsed<'_, IpAddr> {
+    let (rest, bits) = wire::uint(input, 16)?;
+    Ok((rest, IpAddr::V6(Ipv6Addr::from(bits)).to_canonical()))
+}
+
+fn put_address(out: &mut BytesMut, address: IpAddr) {
+    let address = match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    };
+    out.put_slice(&address.octets());
 }

@@ -2,19 +2,25 @@
 
 mod asynchronous;
 mod bundle;
+mod codec;
 mod conntrack;
+mod entries;
 mod error;
+mod error_name;
 mod flow_removed;
 mod handshake;
 mod monitor;
 mod multipart;
 mod packet;
 mod port;
+mod property;
 mod role;
 
 pub use asynchronous::{AsyncConfig, ReasonMask};
 pub use bundle::{BundleAdd, BundleControl, BundleControlKind, BundleFlags, BundleId};
+pub(crate) use codec::put_header;
 pub use conntrack::{CtFlush, CtL4, CtTuple};
+pub use entries::{FlowEntries, GroupEntries};
 pub use error::{ErrorCode, ErrorMessage, NICIRA};
 pub use flow_removed::{FlowRemoved, FlowRemovedReason};
 pub use handshake::{Features, Hello, SwitchConfig};
@@ -123,4 +129,34 @@ pub enum Message {
         /// What follows the header.
         body: Bytes,
     },
+}
+
+impl From<MultipartRequest> for Message {
+    fn from(request: MultipartRequest) -> Self {
+        Self::MultipartRequest { request, more: false }
+    }
+}
+
+impl From<FlowEdit> for Message {
+    fn from(edit: FlowEdit) -> Self {
+        Self::Edit(edit)
+    }
+}
+
+impl From<PacketOut> for Message {
+    fn from(packet: PacketOut) -> Self {
+        Self::PacketOut(packet)
+    }
+}
+
+impl From<Resume> for Message {
+    fn from(resume: Resume) -> Self {
+        Self::Resume(resume)
+    }
+}
+
+impl From<CtFlush> for Message {
+    fn from(flush: CtFlush) -> Self {
+        Self::CtFlush(flush)
+    }
 }

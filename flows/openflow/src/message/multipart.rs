@@ -1,8 +1,11 @@
 //! Multipart messages: descriptions and statistics in parts (OpenFlow 1.5, section 7.3.5).
 
+use super::entries::{FlowEntries, GroupEntries, entries};
+use super::port::{parse_duration, parse_text, put_duration, put_text};
 use super::{FlowUpdate, MonitorRequest, Port, PortStats};
-use crate::{Cookie, Flow, Group, GroupId, Match, Meter, MeterId, PortNo, TableId};
-use bytes::Bytes;
+use crate::wire::{self, Counters, Parsed};
+use crate::{Cookie, DecodeError, Flow, GroupId, Match, Meter, MeterId, PortNo, TableId};
+use bytes::{BufMut, Bytes, BytesMut};
 use std::time::Duration;
 
 /// Which flows a request is about.
@@ -78,7 +81,7 @@ pub enum MultipartReply {
     /// Who made the switch.
     Desc(SwitchDesc),
     /// Flows with their counters.
-    Flows(Vec<FlowStats>),
+    Flows(FlowEntries),
     /// The sum of flows' counters.
     Aggregate(AggregateStats),
     /// Counters of the tables.
@@ -90,7 +93,7 @@ pub enum MultipartReply {
     /// Counters of groups.
     GroupStats(Vec<GroupStats>),
     /// Groups.
-    Groups(Vec<Group>),
+    Groups(GroupEntries),
     /// Counters of meters.
     MeterStats(Vec<MeterStats>),
     /// Meters.
@@ -205,4 +208,359 @@ pub struct MeterStats {
     pub duration: Duration,
     /// `(packets, bytes)` of each band.
     pub bands: Vec<(u64, u64)>,
+}
+
+/// `OFPMP_*`.
+mod multipart_type {
+    pub(super) const DESC: u16 = 0;
+    pub(super) const FLOW_DESC: u16 = 1;
+    pub(super) const AGGREGATE_STATS: u16 = 2;
+    pub(super) const TABLE_STATS: u16 = 3;
+    pub(super) const PORT_STATS: u16 = 4;
+    pub(super) const GROUP_STATS: u16 = 6;
+    pub(super) const GROUP_DESC: u16 = 7;
+    pub(super) const METER_STATS: u16 = 9;
+    pub(super) const METER_DESC: u16 = 10;
+    pub(super) const PORT_DESC: u16 = 13;
+    pub(super) const TABLE_DESC: u16 = 14;
+    pub(super) const FLOW_MONITOR: u16 = 16;
+}
+
+/// `OFPMPF_*_MORE`: another part follows.
+const MORE: u16 = 1;
+
+/// Bytes of a multipart message before its body.
+const MULTIPART_HEADER: usize = 8;
+
+/// The kind, the flag and the body of a multipart message.
+fn split(body: &Bytes) -> Result<(u16, bool, Bytes), DecodeError> {
+    wire::decode(body, |input| {
+        let (input, kind) = wire::u16(input)?;
+        let (input, flags) = wire::u16(input)?;
+        let (input, ()) = wire::skip(input, 4)?;
+        let (input, rest) = wire::take(input, input.len())?;
+        Ok((input, (kind, flags & MORE != 0, body.slice_ref(rest))))
+    })
+}
+
+fn put_split(out: &mut BytesMut, kind: u16, more: bool) {
+    out.put_u16(kind);
+    out.put_u16(if more { MORE } else { 0 });
+    out.put_bytes(0, 4);
+}
+
+/// A number of 32 bits and four bytes of padding.
+fn selector(input: &[u8]) -> Parsed<'_, u32> {
+    let (input, number) = wire::u32(input)?;
+    let (input, ()) = wire::skip(input, 4)?;
+    Ok((input, number))
+}
+
+fn put_selector(out: &mut BytesMut, number: u32) {
+    out.put_u32(number);
+    out.put_bytes(0, 4);
+}
+
+impl MultipartRequest {
+    /// `OFPMP_*`.
+    #[must_use]
+    pub const fn kind(&self) -> u16 {
+        use multipart_type as ty;
+        match self {
+            Self::Desc => ty::DESC,
+            Self::Flows(_) => ty::FLOW_DESC,
+            Self::Aggregate(_) => ty::AGGREGATE_STATS,
+            Self::TableStats => ty::TABLE_STATS,
+            Self::PortStats(_) => ty::PORT_STATS,
+            Self::Ports(_) => ty::PORT_DESC,
+            Self::GroupStats(_) => ty::GROUP_STATS,
+            Self::Groups(_) => ty::GROUP_DESC,
+            Self::MeterStats(_) => ty::METER_STATS,
+            Self::Meters(_) => ty::METER_DESC,
+            Self::TableDesc => ty::TABLE_DESC,
+            Self::Monitor(_) => ty::FLOW_MONITOR,
+            Self::Other { kind, .. } => *kind,
+        }
+    }
+
+    pub(super) fn parse(body: &Bytes) -> Result<(Self, bool), DecodeError> {
+        use multipart_type as ty;
+        let (kind, more, rest) = split(body)?;
+        let empty = |input| Ok((input, ()));
+        let request = match kind {
+            ty::DESC => wire::decode(&rest, empty).map(|()| Self::Desc),
+            ty::FLOW_DESC => wire::decode(&rest, FlowFilter::parse).map(Self::Flows),
+            ty::AGGREGATE_STATS => wire::decode(&rest, FlowFilter::parse).map(Self::Aggregate),
+            ty::TABLE_STATS => wire::decode(&rest, empty).map(|()| Self::TableStats),
+            ty::PORT_STATS => wire::decode(&rest, selector).map(|port| Self::PortStats(PortNo(port))),
+            ty::PORT_DESC => wire::decode(&rest, selector).map(|port| Self::Ports(PortNo(port))),
+            ty::GROUP_STATS => wire::decode(&rest, selector).map(|group| Self::GroupStats(GroupId(group))),
+            ty::GROUP_DESC => wire::decode(&rest, selector).map(|group| Self::Groups(GroupId(group))),
+            ty::METER_STATS => wire::decode(&rest, selector).map(|meter| Self::MeterStats(MeterId(meter))),
+            ty::METER_DESC => wire::decode(&rest, selector).map(|meter| Self::Meters(MeterId(meter))),
+            ty::TABLE_DESC => wire::decode(&rest, empty).map(|()| Self::TableDesc),
+            ty::FLOW_MONITOR => wire::decode(&rest, |input| wire::all(input, MonitorRequest::parse)).map(Self::Monitor),
+            _ => Ok(Self::Other { kind, body: rest }),
+        };
+        match request {
+            Ok(request) => Ok((request, more)),
+            Err(error) => Err(DecodeError { offset: error.offset + MULTIPART_HEADER, ..error }),
+        }
+    }
+
+    pub(super) fn put(&self, out: &mut BytesMut, more: bool) {
+        put_split(out, self.kind(), more);
+        match self {
+            Self::Desc | Self::TableStats | Self::TableDesc => {}
+            Self::Flows(filter) | Self::Aggregate(filter) => filter.put(out),
+            Self::PortStats(port) | Self::Ports(port) => put_selector(out, port.0),
+            Self::GroupStats(group) | Self::Groups(group) => put_selector(out, group.0),
+            Self::MeterStats(meter) | Self::Meters(meter) => put_selector(out, meter.0),
+            Self::Monitor(requests) => requests.iter().for_each(|request| request.put(out)),
+            Self::Other { body, .. } => out.put_slice(body),
+        }
+    }
+}
+
+impl MultipartReply {
+    /// `OFPMP_*`.
+    #[must_use]
+    pub const fn kind(&self) -> u16 {
+        use multipart_type as ty;
+        match self {
+            Self::Desc(_) => ty::DESC,
+            Self::Flows(_) => ty::FLOW_DESC,
+            Self::Aggregate(_) => ty::AGGREGATE_STATS,
+            Self::TableStats(_) => ty::TABLE_STATS,
+            Self::PortStats(_) => ty::PORT_STATS,
+            Self::Ports(_) => ty::PORT_DESC,
+            Self::GroupStats(_) => ty::GROUP_STATS,
+            Self::Groups(_) => ty::GROUP_DESC,
+            Self::MeterStats(_) => ty::METER_STATS,
+            Self::Meters(_) => ty::METER_DESC,
+            Self::TableDesc(_) => ty::TABLE_DESC,
+            Self::Monitor(_) => ty::FLOW_MONITOR,
+            Self::Other { kind, .. } => *kind,
+        }
+    }
+
+    pub(super) fn parse(body: &Bytes) -> Result<(Self, bool), DecodeError> {
+        use multipart_type as ty;
+        let (kind, more, rest) = split(body)?;
+        let reply = match kind {
+            ty::DESC => wire::decode(&rest, SwitchDesc::parse).map(Self::Desc),
+            ty::FLOW_DESC => FlowEntries::parse(rest).map(Self::Flows),
+            ty::AGGREGATE_STATS => wire::decode(&rest, AggregateStats::parse).map(Self::Aggregate),
+            ty::TABLE_STATS => wire::decode(&rest, |input| wire::all(input, TableStats::parse)).map(Self::TableStats),
+            ty::PORT_STATS => wire::decode(&rest, |input| entries(input, 0, PortStats::parse)).map(Self::PortStats),
+            ty::PORT_DESC => wire::decode(&rest, |input| entries(input, 4, Port::parse)).map(Self::Ports),
+            ty::GROUP_STATS => wire::decode(&rest, |input| entries(input, 0, GroupStats::parse)).map(Self::GroupStats),
+            ty::GROUP_DESC => GroupEntries::parse(rest).map(Self::Groups),
+            ty::METER_STATS => wire::decode(&rest, |input| entries(input, 4, MeterStats::parse)).map(Self::MeterStats),
+            ty::METER_DESC => wire::decode(&rest, |input| wire::all(input, wire::meter_config)).map(Self::Meters),
+            ty::TABLE_DESC => wire::decode(&rest, |input| entries(input, 0, |entry| TableDesc::parse(&rest, entry)))
+                .map(Self::TableDesc),
+            ty::FLOW_MONITOR => wire::decode(&rest, |input| entries(input, 0, |entry| FlowUpdate::parse(&rest, entry)))
+                .map(Self::Monitor),
+            _ => Ok(Self::Other { kind, body: rest.clone() }),
+        };
+        match reply {
+            Ok(reply) => Ok((reply, more)),
+            Err(error) => Err(DecodeError { offset: error.offset + MULTIPART_HEADER, ..error }),
+        }
+    }
+
+    pub(super) fn put(&self, out: &mut BytesMut, more: bool) {
+        put_split(out, self.kind(), more);
+        match self {
+            Self::Desc(desc) => desc.put(out),
+            Self::Flows(flows) => out.put_slice(flows.bytes()),
+            Self::Aggregate(stats) => stats.put(out),
+            Self::TableStats(tables) => tables.iter().for_each(|table| table.put(out)),
+            Self::PortStats(ports) => ports.iter().for_each(|port| port.put(out)),
+            Self::Ports(ports) => ports.iter().for_each(|port| port.put(out)),
+            Self::GroupStats(groups) => groups.iter().for_each(|group| group.put(out)),
+            Self::Groups(groups) => out.put_slice(groups.bytes()),
+            Self::MeterStats(meters) => meters.iter().for_each(|meter| meter.put(out)),
+            Self::Meters(meters) => meters.iter().for_each(|meter| wire::put_meter_config(out, meter)),
+            Self::TableDesc(tables) => tables.iter().for_each(|table| table.put(out)),
+            Self::Monitor(updates) => updates.iter().for_each(|update| update.put(out)),
+            Self::Other { body, .. } => out.put_slice(body),
+        }
+    }
+}
+
+impl FlowFilter {
+    /// The flows of one table.
+    #[must_use]
+    pub fn table(table: TableId) -> Self {
+        Self { table, ..Self::default() }
+    }
+
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, table) = wire::u8(input)?;
+        let (input, ()) = wire::skip(input, 3)?;
+        let (input, out_port) = wire::u32(input)?;
+        let (input, out_group) = wire::u32(input)?;
+        let (input, ()) = wire::skip(input, 4)?;
+        let (input, cookie) = wire::u64(input)?;
+        let (input, cookie_mask) = wire::u64(input)?;
+        let (input, matching) = wire::matching(input)?;
+        let filter = Self {
+            table: TableId(table),
+            out_port: PortNo(out_port),
+            out_group: GroupId(out_group),
+            cookie: Cookie(cookie),
+            cookie_mask,
+            matching,
+        };
+        Ok((input, filter))
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        out.put_u8(self.table.0);
+        out.put_bytes(0, 3);
+        out.put_u32(self.out_port.0);
+        out.put_u32(self.out_group.0);
+        out.put_bytes(0, 4);
+        out.put_u64(self.cookie.0);
+        out.put_u64(self.cookie_mask);
+        wire::put_match(out, &self.matching);
+    }
+}
+
+/// Lengths of the texts of a switch's description.
+const DESC_LEN: usize = 256;
+const SERIAL_LEN: usize = 32;
+
+impl SwitchDesc {
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, manufacturer) = parse_text(input, DESC_LEN)?;
+        let (input, hardware) = parse_text(input, DESC_LEN)?;
+        let (input, software) = parse_text(input, DESC_LEN)?;
+        let (input, serial) = parse_text(input, SERIAL_LEN)?;
+        let (input, datapath) = parse_text(input, DESC_LEN)?;
+        Ok((input, Self { manufacturer, hardware, software, serial, datapath }))
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        put_text(out, &self.manufacturer, DESC_LEN);
+        put_text(out, &self.hardware, DESC_LEN);
+        put_text(out, &self.software, DESC_LEN);
+        put_text(out, &self.serial, SERIAL_LEN);
+        put_text(out, &self.datapath, DESC_LEN);
+    }
+}
+
+impl AggregateStats {
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, counters) = wire::stats(input)?;
+        let Counters { packets, bytes, flows, .. } = counters;
+        Ok((input, Self { packets, bytes, flows: flows.unwrap_or_default() }))
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        let Self { packets, bytes, flows } = *self;
+        wire::put_stats(out, &Counters { packets, bytes, flows: Some(flows), ..Counters::default() });
+    }
+}
+
+impl TableStats {
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, table) = wire::u8(input)?;
+        let (input, ()) = wire::skip(input, 3)?;
+        let (input, active) = wire::u32(input)?;
+        let (input, lookups) = wire::u64(input)?;
+        let (input, matched) = wire::u64(input)?;
+        Ok((input, Self { table: TableId(table), active, lookups, matched }))
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        out.put_u8(self.table.0);
+        out.put_bytes(0, 3);
+        out.put_u32(self.active);
+        out.put_u64(self.lookups);
+        out.put_u64(self.matched);
+    }
+}
+
+impl TableDesc {
+    fn parse<'a>(body: &Bytes, input: &'a [u8]) -> Parsed<'a, Self> {
+        let (input, ()) = wire::skip(input, 2)?;
+        let (input, table) = wire::u8(input)?;
+        let (input, ()) = wire::skip(input, 1)?;
+        let (input, config) = wire::u32(input)?;
+        let (input, properties) = wire::take(input, input.len())?;
+        Ok((input, Self { table: TableId(table), config, properties: body.slice_ref(properties) }))
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        let start = out.len();
+        out.put_u16(0);
+        out.put_u8(self.table.0);
+        out.put_u8(0);
+        out.put_u32(self.config);
+        out.put_slice(&self.properties);
+        wire::put_length(out, start, start);
+    }
+}
+
+/// A pair of counters: packets and bytes.
+fn counters(input: &[u8]) -> Parsed<'_, (u64, u64)> {
+    let (input, packets) = wire::u64(input)?;
+    let (input, bytes) = wire::u64(input)?;
+    Ok((input, (packets, bytes)))
+}
+
+fn put_counters(out: &mut BytesMut, (packets, bytes): (u64, u64)) {
+    out.put_u64(packets);
+    out.put_u64(bytes);
+}
+
+impl GroupStats {
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, ()) = wire::skip(input, 4)?;
+        let (input, group) = wire::u32(input)?;
+        let (input, references) = wire::u32(input)?;
+        let (input, ()) = wire::skip(input, 4)?;
+        let (input, (packets, bytes)) = counters(input)?;
+        let (input, duration) = parse_duration(input)?;
+        let (input, buckets) = wire::all(input, counters)?;
+        Ok((input, Self { group: GroupId(group), references, packets, bytes, duration, buckets }))
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        let start = out.len();
+        out.put_bytes(0, 4);
+        out.put_u32(self.group.0);
+        out.put_u32(self.references);
+        out.put_bytes(0, 4);
+        put_counters(out, (self.packets, self.bytes));
+        put_duration(out, self.duration);
+        self.buckets.iter().for_each(|&bucket| put_counters(out, bucket));
+        wire::put_length(out, start, start);
+    }
+}
+
+impl MeterStats {
+    fn parse(input: &[u8]) -> Parsed<'_, Self> {
+        let (input, meter) = wire::u32(input)?;
+        let (input, ()) = wire::skip(input, 8)?;
+        let (input, flows) = wire::u32(input)?;
+        let (input, (packets, bytes)) = counters(input)?;
+        let (input, duration) = parse_duration(input)?;
+        let (input, bands) = wire::all(input, counters)?;
+        Ok((input, Self { meter: MeterId(meter), flows, packets, bytes, duration, bands }))
+    }
+
+    fn put(&self, out: &mut BytesMut) {
+        let start = out.len();
+        out.put_u32(self.meter.0);
+        out.put_bytes(0, 8);
+        out.put_u32(self.flows);
+        put_counters(out, (self.packets, self.bytes));
+        put_duration(out, self.duration);
+        self.bands.iter().for_each(|&band| put_counters(out, band));
+        wire::put_length(out, start, start + 4);
+    }
 }

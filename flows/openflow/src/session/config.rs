@@ -1,6 +1,6 @@
 //! What a session asks of its switch, and its bounds.
 
-use crate::message::PacketInFormat;
+use crate::message::{AsyncConfig, PacketInFormat};
 use std::time::Duration;
 
 /// What a session asks of its switch, and its bounds.
@@ -12,6 +12,8 @@ pub struct SessionConfig {
     pub packet_in_format: PacketInFormat,
     /// The number by which `controller` actions name this connection.
     pub controller_id: u16,
+    /// Which messages come unasked.
+    pub asynchronous: AsyncConfig,
     /// How long the handshake may take.
     pub handshake_timeout: Duration,
     /// How long a peer may be silent until it is probed by an echo request.
@@ -19,18 +21,18 @@ pub struct SessionConfig {
     /// How long a probed peer may stay silent until the session ends.
     pub probe_timeout: Duration,
     /// How long a request may go without an answer, or an answer in parts without its next part, until the session
-    /// ends. A bundle's clock starts when its last byte was taken for sending.
+    /// ends. The clock of a bundle starts when its last byte was taken for sending, and again at its commit.
     pub request_timeout: Duration,
-    /// `poll_transmit` fills the buffer of the caller up to this many bytes.
+    /// `poll_transmit` adds to the buffer of the caller as long as that holds less than this many bytes. The buffer
+    /// never grows beyond this by more than the longest message, 64 KiB.
     pub high_water: usize,
-    /// The most bytes that wait to be sent, counting messages and the edits of bundles. A message that would pass it
-    /// is refused.
+    /// The most bytes that wait to be sent, counting messages and the edits of bundles. A message or bundle that would
+    /// pass it is refused, unless nothing else waits.
     pub max_queued_bytes: usize,
-    /// The most bytes of a reply in parts that [`collect`](super::Session::collect) gathers.
+    /// The most bytes of a reply in parts that [`collect`](super::Session::collect) gathers, and of the handshake's
+    /// list of ports.
     pub max_collected_bytes: usize,
-    /// The most events that wait to be taken. More make [`wants_read`](super::Session::wants_read) false.
-    pub max_events: usize,
-    /// The most requests without an answer.
+    /// The most requests without an answer, and the most bundles.
     pub max_requests: usize,
 }
 
@@ -40,6 +42,7 @@ impl Default for SessionConfig {
             generation: 0,
             packet_in_format: PacketInFormat::Nicira2,
             controller_id: 0,
+            asynchronous: AsyncConfig::all(),
             handshake_timeout: Duration::from_secs(10),
             idle: Duration::from_secs(5),
             probe_timeout: Duration::from_secs(10),
@@ -47,7 +50,6 @@ impl Default for SessionConfig {
             high_water: 256 * 1024,
             max_queued_bytes: 128 * 1024 * 1024,
             max_collected_bytes: 16 * 1024 * 1024,
-            max_events: 4096,
             max_requests: 1024,
         }
     }

@@ -4,7 +4,7 @@ use crate::message::{
     BundleId, ErrorMessage, Features, FlowRemoved, FlowUpdate, Message, MultipartReply, PacketIn, Port, PortStatus,
     RoleStatus,
 };
-use crate::{DecodeError, FrameError, MessageKind, Xid};
+use crate::{DecodeError, FrameError, MessageKind, TooLong, Xid};
 use std::fmt;
 
 /// What a session tells its user.
@@ -57,7 +57,7 @@ pub enum SessionEvent {
         /// The xid of its commit.
         xid: Xid,
     },
-    /// A bundle was refused; nothing of it is in force.
+    /// A bundle was refused; nothing of it is in force except meters, which no bundle can hold.
     BundleRejected {
         /// The bundle.
         bundle: BundleId,
@@ -93,6 +93,8 @@ pub struct Rejection {
     pub edit: Option<usize>,
     /// The error that names the cause.
     pub error: ErrorMessage,
+    /// The bundle is in force nonetheless: what failed is the deletion of a meter after it.
+    pub in_force: bool,
 }
 
 impl fmt::Display for Rejection {
@@ -108,7 +110,7 @@ impl fmt::Display for Rejection {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CloseReason {
     /// The switch does not speak OpenFlow 1.5.
-    #[error("the switch speaks no OpenFlow 1.5 (0x06) but {}", versions(.offered))]
+    #[error("the switch does not speak OpenFlow 1.5 (0x06), but {}", versions(offered))]
     Version {
         /// The versions that it offered.
         offered: Vec<u8>,
@@ -140,8 +142,8 @@ pub enum CloseReason {
         /// What is wrong, and where.
         error: DecodeError,
     },
-    /// A message that has no place at this point of the handshake.
-    #[error("{kind} during the handshake, while waiting for {awaited}")]
+    /// A message that has no place at this point.
+    #[error("{kind} while waiting for {awaited}")]
     Unexpected {
         /// Its type.
         kind: MessageKind,
@@ -157,7 +159,7 @@ pub enum CloseReason {
         error: ErrorMessage,
     },
     /// The handshake took too long.
-    #[error("no {awaited} in time")]
+    #[error("no {awaited} from the switch in time")]
     HandshakeTimeout {
         /// What was awaited.
         awaited: &'static str,
@@ -215,10 +217,19 @@ pub enum SendError {
     /// Too many requests without an answer.
     #[error("too many requests without an answer")]
     TooManyRequests,
-    /// The message is larger than a message can be.
-    #[error("a message of {length} bytes is larger than 65535")]
+    /// The message is longer than a message can be, or an edit is longer than a bundle can take.
+    #[error("a message of {length} bytes is too long")]
     TooLong {
         /// Its length.
         length: usize,
     },
+    /// A request that nothing answers.
+    #[error("nothing answers such a message")]
+    Unanswered,
+}
+
+impl From<TooLong> for SendError {
+    fn from(TooLong { length }: TooLong) -> Self {
+        Self::TooLong { length }
+    }
 }

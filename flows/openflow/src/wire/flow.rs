@@ -108,7 +108,7 @@ fn instruction<'a>(body: &'a [u8], kind: u16, found: &mut Instructions) -> Parse
 }
 
 /// Writes the instructions in the order in which a switch runs and dumps them.
-fn put_instructions(out: &mut BytesMut, instructions: &Instructions) {
+pub(crate) fn put_instructions(out: &mut BytesMut, instructions: &Instructions) {
     if !instructions.apply.is_empty() {
         put_instruction(out, instruction::APPLY_ACTIONS, |out| put_actions(out, &instructions.apply));
     }

@@ -12,12 +12,12 @@ mod piece;
 pub(crate) use action::{actions, put_actions};
 pub(crate) use flow::{
     Counters, FlowHead, flow_mod, flow_mod_head, flow_stats, instructions, put_delete_head, put_flow_delete,
-    put_flow_mod, put_flow_stats, put_stats, stats, stats_head,
+    put_flow_mod, put_flow_stats, put_instructions, put_stats, stats, stats_head,
 };
 pub(crate) use group::{group_desc, group_mod, put_group_desc, put_group_mod};
 pub(crate) use learn::WRITE_RESULT;
 pub(crate) use meter::{meter_config, meter_mod, put_meter_config, put_meter_mod};
-pub(crate) use oxm::{matching, put_match, put_metadata};
+pub(crate) use oxm::{matching, metadata, metadata_match, put_fields, put_match, put_metadata};
 
 use bytes::{BufMut, BytesMut};
 use nom::error::{ErrorKind, ParseError};
@@ -51,6 +51,16 @@ pub enum DecodeErrorKind {
     Depth,
     /// Text is not UTF-8.
     Text,
+}
+
+impl DecodeErrorKind {
+    /// Whether the bytes may be well formed and mean something that this crate does not know.
+    pub(crate) const fn is_unknown(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownField(..) | Self::UnknownAction(..) | Self::UnknownInstruction(_) | Self::UnknownType(_)
+        )
+    }
 }
 
 impl fmt::Display for DecodeErrorKind {
@@ -91,6 +101,13 @@ pub struct DecodeError {
 pub(crate) struct Fault {
     remaining: usize,
     kind: DecodeErrorKind,
+}
+
+impl Fault {
+    /// What is wrong.
+    pub(crate) const fn kind(&self) -> DecodeErrorKind {
+        self.kind
+    }
 }
 
 impl ParseError<&[u8]> for Fault {

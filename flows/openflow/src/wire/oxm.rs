@@ -116,8 +116,34 @@ fn fields(mut input: &[u8]) -> Parsed<'_, Match> {
     Ok((input, matching))
 }
 
+/// The fields of a packet's metadata up to the end of the input. A field that is not known is passed over, since a newer
+/// switch may tell more than it was asked for.
+pub(crate) fn metadata(mut input: &[u8]) -> Parsed<'_, Match> {
+    let mut metadata = Match::new();
+    while !input.is_empty() {
+        let (value, _) = u32(input)?;
+        let (rest, _) = take(value, usize::from(input[3]))?;
+        match entry(input) {
+            Ok((_, entry)) => metadata.insert(entry.field, entry.value, entry.mask),
+            Err(nom::Err::Error(fault)) if matches!(fault.kind(), DecodeErrorKind::UnknownField(..)) => {}
+            Err(error) => return Err(error),
+        }
+        input = rest;
+    }
+    Ok((input, metadata))
+}
+
+/// The metadata of a packet as a whole `ofp_match`, padding included.
+pub(crate) fn metadata_match(input: &[u8]) -> Parsed<'_, Match> {
+    whole_match(input, metadata)
+}
+
 /// A whole `ofp_match`, padding included.
 pub(crate) fn matching(input: &[u8]) -> Parsed<'_, Match> {
+    whole_match(input, fields)
+}
+
+fn whole_match(input: &[u8], fields: fn(&[u8]) -> Parsed<'_, Match>) -> Parsed<'_, Match> {
     let (rest, kind) = u16(input)?;
     let (_, length) = u16(rest)?;
     if kind != 1 {
@@ -163,7 +189,7 @@ pub(super) fn put_nicira_name(out: &mut BytesMut, field: Field) {
 
 /// Writes the fields of a match as Open vSwitch does in OpenFlow 1.5: registers by pairs, and the packet type when
 /// nothing else says that the packet is an Ethernet packet.
-fn put_fields(out: &mut BytesMut, matching: &Match) {
+pub(crate) fn put_fields(out: &mut BytesMut, matching: &Match) {
     let mut fields = matching.fields();
     while let [first, rest @ ..] = fields {
         fields = rest;
