@@ -1,4 +1,6 @@
 //! Weir: an SDN controller for Open vSwitch, with OpenStack Neutron's API in front.
 
+pub mod api;
 pub mod cli;
 pub mod config;
+pub mod store;

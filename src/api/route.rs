@@ -1,0 +1,225 @@
+//! Which request goes where.
+
+use super::backend::Backend;
+use super::caller::Caller;
+use super::fault::Fault;
+use super::operate::{self, Answer, Scene};
+use super::query::{Parameters, decoded};
+use super::resource::Resource;
+use super::{ApiConfig, extension, request, tags, version, weir};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+use uuid::Uuid;
+use weir_model::{Network, Port, Subnet};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
+
+/// Most segments of a path.
+const MAX_SEGMENTS: usize = 8;
+
+struct Front {
+    backend: Backend,
+    config: ApiConfig,
+}
+
+/// The API as a service. Every path is answered, errors included, in JSON.
+pub fn router(backend: Backend, config: ApiConfig) -> Router {
+    Router::new().fallback(front).with_state(Arc::new(Front { backend, config }))
+}
+
+/// Gives every answer its id and its line in the log.
+async fn front(State(front): State<Arc<Front>>, request: Request) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let id = format!("req-{}", Uuid::new_v4());
+    let project = request.headers().get("x-project-id").and_then(|it| it.to_str().ok()).map(str::to_owned);
+    let mut response = match answer(&front, request).await {
+        Ok(answer) => respond(answer),
+        Err(fault) => {
+            tracing::debug!(request = %id, kind = %fault.kind, message = %fault.message, "refused");
+            fault.into_response()
+        }
+    };
+    tracing::info!(
+        request = %id,
+        %method,
+        %path,
+        project = project.as_deref(),
+        status = response.status().as_u16(),
+        bytes = axum::body::HttpBody::size_hint(response.body()).exact(),
+        micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "api"
+    );
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+fn respond(answer: Answer) -> Response {
+    if answer.status == StatusCode::NO_CONTENT {
+        return answer.status.into_response();
+    }
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = answer.status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// The segments of a path, decoded; empty ones at the end do not count.
+fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Fault> {
+    let mut segments = Vec::with_capacity(4);
+    for segment in path.trim_matches('/').split('/').filter(|segment| !segment.is_empty()) {
+        if segments.len() == MAX_SEGMENTS {
+            return Err(Fault::not_found());
+        }
+        segments.push(decoded(segment)?);
+    }
+    Ok(segments)
+}
+
+async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
+    let (parts, body) = request.into_parts();
+    let (method, headers) = (&parts.method, &parts.headers);
+    let caller = Caller::of(headers, &front.config)?;
+    let scene = Scene { backend: &front.backend, caller: &caller, dns_domain: &front.config.dns_domain };
+    let segments = segments(parts.uri.path())?;
+    let path: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+    let base = || request::base(&parts.uri, headers);
+    let ok = |body| Ok(Answer { status: StatusCode::OK, body });
+    match path.as_slice() {
+        [] if method == Method::GET => ok(version::versions(&base())),
+        [] => Err(Fault::method_not_allowed()),
+        ["weir", "v1", rest @ ..] => {
+            let limit = front.config.dump_body_max;
+            let body = read(method, headers, body, limit, &front.config).await?.map(|(body, _)| body);
+            weir::answer(scene, method, rest, body).await
+        }
+        ["v2.0" | "v2.0.json"] if method == Method::GET => {
+            let names = [
+                (Network::NAME, Network::COLLECTION),
+                (Subnet::NAME, Subnet::COLLECTION),
+                (Port::NAME, Port::COLLECTION),
+            ];
+            ok(version::resources(&base(), &names))
+        }
+        ["v2.0" | "v2.0.json"] => Err(Fault::method_not_allowed()),
+        ["v2.0", collection, rest @ ..] => {
+            let (collection, rest) = unsuffixed(collection, rest);
+            let target = Target { scene, front, parts: &parts, rest: &rest };
+            match collection {
+                Network::COLLECTION => target.answer::<Network>(body).await,
+                Subnet::COLLECTION => target.answer::<Subnet>(body).await,
+                Port::COLLECTION => target.answer::<Port>(body).await,
+                "extensions" if method != Method::GET => Err(Fault::not_found()),
+                "extensions" => match rest.as_slice() {
+                    [] => ok(extension::all()),
+                    [alias] => ok(extension::one(alias)?),
+                    _ => Err(Fault::not_found()),
+                },
+                _ => Err(Fault::not_found()),
+            }
+        }
+        _ => Err(Fault::not_found()),
+    }
+}
+
+/// Takes `.json` off the end of a path, unless it is the end of a tag.
+fn unsuffixed<'a>(collection: &'a str, rest: &[&'a str]) -> (&'a str, Vec<&'a str>) {
+    let bare = |text: &'a str| text.strip_suffix(".json").unwrap_or(text);
+    let mut rest = rest.to_vec();
+    match rest.as_mut_slice() {
+        [] => (bare(collection), rest),
+        [last] | [_, last] => {
+            *last = bare(last);
+            (collection, rest)
+        }
+        _ => (collection, rest),
+    }
+}
+
+/// The body of a request as JSON with the bytes that it had; `None` where there is none.
+async fn read(
+    method: &Method,
+    headers: &axum::http::HeaderMap,
+    body: Body,
+    limit: usize,
+    config: &ApiConfig,
+) -> Result<Option<(Value, usize)>, Fault> {
+    if !matches!(*method, Method::POST | Method::PUT | Method::DELETE) {
+        return Ok(None);
+    }
+    let bytes = request::body(headers, body, limit, config).await?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    if method == Method::DELETE {
+        return Err(Fault::bad_request("Request body is not supported in DELETE."));
+    }
+    request::expect_json(headers)?;
+    Ok(Some((request::json(&bytes)?, bytes.len())))
+}
+
+/// A request of a resource.
+struct Target<'a> {
+    scene: Scene<'a>,
+    front: &'a Front,
+    parts: &'a axum::http::request::Parts,
+    /// The path after the collection.
+    rest: &'a [&'a str],
+}
+
+impl Target<'_> {
+    async fn answer<R: Resource>(&self, body: Body) -> Result<Answer, Fault> {
+        let (scene, config) = (self.scene, &self.front.config);
+        let (method, headers) = (&self.parts.method, &self.parts.headers);
+        let allowed: &[Method] = match self.rest {
+            [] => &[Method::GET, Method::POST],
+            [_] => &[Method::GET, Method::PUT, Method::DELETE],
+            [_, "tags"] => &[Method::GET, Method::POST, Method::PUT, Method::DELETE],
+            [_, "tags", _] => &[Method::GET, Method::PUT, Method::DELETE],
+            _ => return Err(Fault::not_found()),
+        };
+        if !allowed.contains(method) {
+            return Err(Fault::method_not_allowed());
+        }
+        let if_revision = request::if_match(headers)?;
+        let limit = if self.rest.is_empty() { config.bulk_body_max } else { config.single_body_max };
+        let given = read(method, headers, body, limit, config).await?;
+        let missing = || Fault::bad_request(format!("Unable to find '{}' in request body", R::NAME));
+        match *self.rest {
+            [] if method == Method::GET => {
+                let url = format!("{}{}", request::base(&self.parts.uri, headers), self.parts.uri.path());
+                operate::list::<R>(scene, &url, &self.parameters()?)
+            }
+            [] => {
+                let (body, bytes) = given.ok_or_else(missing)?;
+                operate::create::<R>(scene, body, bytes, config.single_body_max).await
+            }
+            [id] => match *method {
+                Method::PUT => operate::update::<R>(scene, id, given.ok_or_else(missing)?.0, if_revision).await,
+                Method::DELETE => {
+                    operate::delete::<R>(scene, id, if_revision).await?;
+                    Ok(Answer { status: StatusCode::NO_CONTENT, body: Vec::new() })
+                }
+                _ => operate::show::<R>(scene, id, &self.parameters()?),
+            },
+            [id, _, ref tag @ ..] => {
+                let body = given.map(|(body, _)| body);
+                tags::answer::<R>(scene, method, id, tag.first().copied(), body, if_revision).await
+            }
+        }
+    }
+
+    fn parameters(&self) -> Result<Parameters<'_>, Fault> {
+        Parameters::read(self.parts.uri.query())
+    }
+}
