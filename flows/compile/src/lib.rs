@@ -1,1 +1,35 @@
-//! compile
+//! From the topology to flows.
+//!
+//! Start from [`Unit`] (the grain of recomputation), [`Engine`] (encoded units, and commits turned into [`Delta`]s) and
+//! [`Table`] (the pipeline as data). [`desired`] is the oracle: everything one bridge must hold, computed from nothing but
+//! the topology. Nothing here reads a clock or a socket, and nothing fails: what has no flows is [`Unexpressed`].
+
+pub mod bridge;
+mod cookie;
+mod delta;
+mod engine;
+mod explain;
+mod feature;
+mod packet;
+pub mod pipeline;
+mod priority;
+pub mod register;
+mod roster;
+mod sink;
+mod touched;
+mod unexpressed;
+mod unit;
+
+pub use bridge::Bridge;
+pub use cookie::{Object, Purpose, Reason, Tag};
+pub use delta::Delta;
+pub use engine::{Applied, Engine, desired, units_for};
+pub use explain::{Owner, OwnerKind, explain};
+pub use feature::{FEATURES, Feature, MAX_CLAIMS};
+pub use pipeline::{Table, table_names};
+pub use priority::Priority;
+pub use roster::Recipients;
+pub use sink::Sink;
+pub use touched::Touched;
+pub use unexpressed::{Obstacle, Unexpressed};
+pub use unit::{Scope, Unit};

@@ -1,0 +1,299 @@
+//! Cookies: the 64 bits by which every flow names its purpose and its object.
+//!
+//! From the highest bit: 4 bits version, 8 bits [`Purpose`], 8 bits [`Reason`] (drops only), 12 bits zero, 32 bits key of
+//! the object (port, network or hypervisor, as the purpose says; 0 for none).
+
+use weir_model::{HostKey, NetworkKey, PortKey};
+use weir_openflow::Cookie;
+
+const VERSION: u64 = 1;
+const VERSION_SHIFT: u32 = 60;
+const PURPOSE_SHIFT: u32 = 52;
+const REASON_SHIFT: u32 = 44;
+const ZERO: u64 = 0xfff << 32;
+
+/// The object that a flow belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Object {
+    /// None: the flow is on every hypervisor, whatever there is.
+    Nothing,
+    /// A port.
+    Port(PortKey),
+    /// A network.
+    Network(NetworkKey),
+    /// A hypervisor.
+    Host(HostKey),
+}
+
+impl Object {
+    const fn key(self) -> u32 {
+        match self {
+            Self::Nothing => 0,
+            Self::Port(PortKey(key)) | Self::Network(NetworkKey(key)) | Self::Host(HostKey(key)) => key,
+        }
+    }
+}
+
+/// What kind of object a purpose is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Nothing,
+    Port,
+    Network,
+    Host,
+}
+
+macro_rules! purposes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $kind:ident, $phrase:literal;)*) => {
+        /// What a flow is for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Purpose {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl Purpose {
+            /// Every purpose.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// What the flow is for, in a few words.
+            #[must_use]
+            pub const fn phrase(self) -> &'static str {
+                match self {
+                    $(Self::$name => $phrase,)*
+                }
+            }
+
+            const fn kind(self) -> Kind {
+                match self {
+                    $(Self::$name => Kind::$kind,)*
+                }
+            }
+        }
+    };
+}
+
+purposes! {
+    /// A step that every packet of a kind takes.
+    Step = 1, Nothing, "step of the pipeline";
+    /// Drops, on every hypervisor, for a reason.
+    Refuse = 2, Nothing, "drop";
+    /// Drops because of a port, for a reason.
+    RefusePort = 3, Port, "drop";
+    /// Drops because of a network, for a reason.
+    RefuseNetwork = 4, Network, "drop";
+    /// From the VIF into the pipeline.
+    FromVif = 10, Port, "packets from the VIF";
+    /// Out to the VIF.
+    ToVif = 11, Port, "delivery to the VIF";
+    /// An allowed IPv4 source.
+    Ipv4Source = 20, Port, "IPv4 source check";
+    /// DHCP requests from a port that has no address yet.
+    DhcpRequest = 21, Port, "DHCP requests";
+    /// An allowed ARP sender.
+    ArpSource = 22, Port, "ARP sender check";
+    /// ARP probes (RFC 5227).
+    ArpProbe = 23, Port, "ARP probes";
+    /// RARP announcements after a live migration.
+    RarpSource = 24, Port, "RARP sender check";
+    /// An allowed IPv6 source.
+    Ipv6Source = 25, Port, "IPv6 source check";
+    /// IPv6 packets without a source.
+    Ipv6Unspecified = 26, Port, "IPv6 packets without a source";
+    /// Neighbour solicitations with the sender's own link-layer address or none.
+    SolicitationSource = 27, Port, "neighbour solicitation check";
+    /// Neighbour advertisements of the sender's own addresses.
+    AdvertisementSource = 28, Port, "neighbour advertisement check";
+    /// Everything, since port security is off.
+    Unchecked = 29, Port, "sources not checked (port security is off)";
+    /// Questions of a port for its own address.
+    OwnAddress = 30, Port, "questions for its own address (duplicate detection)";
+    /// The answer to ARP requests.
+    ArpAnswer = 31, Port, "ARP answer";
+    /// The answer to neighbour solicitations.
+    NdAnswer = 32, Port, "neighbour advertisement answer";
+    /// The answer to duplicate address detection.
+    DadAnswer = 33, Port, "duplicate address answer";
+    /// The port that has a link-layer address.
+    Mac = 40, Port, "destination address";
+    /// Broadcast and multicast of a network.
+    Flood = 41, Network, "broadcast and multicast";
+    /// A known tunnel endpoint.
+    TunnelSource = 50, Host, "tunnel packets from its endpoint";
+    /// From the tunnel into a network.
+    TunnelNetwork = 51, Network, "packets from the tunnel";
+    /// To a port on another hypervisor.
+    TunnelPort = 52, Port, "way through the tunnel";
+    /// Broadcast and multicast to other hypervisors.
+    TunnelFlood = 53, Network, "broadcast and multicast through the tunnel";
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $phrase:literal;)*) => {
+        /// Why a packet is dropped; each reason is counted by flows of its own.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Reason {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The reason in a few words.
+            #[must_use]
+            pub const fn phrase(self) -> &'static str {
+                match self {
+                    $(Self::$name => $phrase,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The port of br-int is no VIF of a bound port.
+    UnknownVif = 1, "no bound port is plugged there";
+    /// A VIF sent a VLAN tag.
+    Tagged = 2, "VLAN-tagged frame from a VIF";
+    /// The port is administratively down.
+    PortDown = 3, "the port is administratively down";
+    /// The network is administratively down.
+    NetworkDown = 4, "the network is administratively down";
+    /// The Ethernet source is a group address.
+    MulticastSource = 5, "multicast Ethernet source";
+    /// The source is not one of the port's.
+    Spoofed = 6, "source address not allowed for the port";
+    /// A DHCP server's packet from a port that may not serve.
+    DhcpServer = 7, "DHCP server messages from a port";
+    /// A router advertisement from a port that may not route.
+    RouterAdvertisement = 8, "router advertisement from a port";
+    /// An IPv6 packet without source that is no DAD, RS or MLD.
+    Unspecified = 9, "IPv6 packet without a source";
+    /// Neighbour discovery that speaks of another's address.
+    SpoofedNeighbour = 10, "neighbour discovery for an address not allowed for the port";
+    /// A neighbour advertisement that could not be completed.
+    NoAnswer = 11, "no neighbour advertisement to complete";
+    /// No port of the network has the destination address.
+    UnknownDestination = 12, "no port of the network has the destination address";
+    /// The destination port is not plugged here and the packet may not enter the tunnel again.
+    NotHere = 13, "the destination port is not plugged here";
+    /// No group for the network.
+    NoFlood = 14, "broadcast in a network that has no port here";
+    /// A port of br-tun that is not Weir's.
+    ForeignPort = 15, "packet from a foreign port of br-tun";
+    /// The tunnel packet's sender is no known hypervisor.
+    UnknownTunnelSource = 16, "tunnel packet from an unknown endpoint";
+    /// No network with this VNI has a port here.
+    UnknownVni = 17, "tunnel packet with a VNI that has no network here";
+    /// No way to the destination.
+    NoTunnel = 18, "no hypervisor to send to";
+}
+
+/// A cookie, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// What the flow is for.
+    pub purpose: Purpose,
+    /// The object it belongs to.
+    pub object: Object,
+    /// Why it drops, if it does.
+    pub reason: Option<Reason>,
+}
+
+impl Tag {
+    /// A flow that does not drop.
+    #[must_use]
+    pub(crate) fn of(purpose: Purpose, object: Object) -> Self {
+        let tag = Self { purpose, object, reason: None };
+        debug_assert_eq!(Self::decode(tag.cookie()), Some(tag), "the purpose is about another kind of object");
+        tag
+    }
+
+    /// A flow that drops.
+    #[must_use]
+    pub(crate) fn drop(reason: Reason, object: Object) -> Self {
+        let purpose = match object {
+            Object::Port(_) => Purpose::RefusePort,
+            Object::Network(_) => Purpose::RefuseNetwork,
+            Object::Nothing | Object::Host(_) => Purpose::Refuse,
+        };
+        Self { purpose, object, reason: Some(reason) }
+    }
+
+    /// The 64 bits.
+    #[must_use]
+    pub fn cookie(self) -> Cookie {
+        let reason = self.reason.map_or(0, |reason| reason as u64);
+        Cookie(
+            VERSION << VERSION_SHIFT
+                | (self.purpose as u64) << PURPOSE_SHIFT
+                | reason << REASON_SHIFT
+                | u64::from(self.object.key()),
+        )
+    }
+
+    /// Takes a cookie apart; none for one that is not Weir's.
+    #[must_use]
+    pub fn decode(Cookie(cookie): Cookie) -> Option<Self> {
+        if cookie >> VERSION_SHIFT != VERSION || cookie & ZERO != 0 {
+            return None;
+        }
+        let number = (cookie >> PURPOSE_SHIFT) as u8;
+        let purpose = *Purpose::ALL.iter().find(|purpose| **purpose as u8 == number)?;
+        let number = (cookie >> REASON_SHIFT) as u8;
+        let reason = Reason::ALL.iter().find(|reason| **reason as u8 == number).copied();
+        let drops = matches!(purpose, Purpose::Refuse | Purpose::RefusePort | Purpose::RefuseNetwork);
+        if drops != reason.is_some() || (number != 0) != reason.is_some() {
+            return None;
+        }
+        let key = cookie as u32;
+        let object = match (purpose.kind(), key) {
+            (Kind::Nothing, 0) => Object::Nothing,
+            (_, 0) | (Kind::Nothing, _) => return None,
+            (Kind::Port, key) => Object::Port(PortKey(key)),
+            (Kind::Network, key) => Object::Network(NetworkKey(key)),
+            (Kind::Host, key) => Object::Host(HostKey(key)),
+        };
+        Some(Self { purpose, object, reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tag_comes_back() {
+        for &purpose in Purpose::ALL {
+            let object = match purpose.kind() {
+                Kind::Nothing => Object::Nothing,
+                Kind::Port => Object::Port(PortKey(PortKey::MAX)),
+                Kind::Network => Object::Network(NetworkKey(NetworkKey::MAX)),
+                Kind::Host => Object::Host(HostKey(HostKey::MAX)),
+            };
+            match purpose {
+                Purpose::Refuse | Purpose::RefusePort | Purpose::RefuseNetwork => {
+                    for &reason in Reason::ALL {
+                        let tag = Tag::drop(reason, object);
+                        assert_eq!(tag.purpose, purpose);
+                        assert_eq!(Tag::decode(tag.cookie()), Some(tag));
+                    }
+                }
+                _ => {
+                    let tag = Tag::of(purpose, object);
+                    assert_eq!(Tag::decode(tag.cookie()), Some(tag));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn foreign_cookies_are_not_taken_for_ours() {
+        let ours = Tag::of(Purpose::Mac, Object::Port(PortKey(7))).cookie().0;
+        for foreign in [0, 1, 7, u64::MAX, ours | 1 << 32, ours & !(0xf << 60), ours & !0xffff_ffff, ours | 1 << 44] {
+            assert_eq!(Tag::decode(Cookie(foreign)), None, "{foreign:#x}");
+        }
+    }
+}

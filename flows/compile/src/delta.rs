@@ -1,0 +1,92 @@
+//! What a commit changes on switches.
+
+use crate::{Bridge, Recipients, Unit};
+use std::cmp::Ordering;
+use std::sync::Arc;
+use weir_openflow::{EncodedEdit, FlowEdit};
+
+/// Edits of one unit in one bridge, for every hypervisor that they concern.
+///
+/// The edits are encoded once and shared by all recipients. For one hypervisor, the deltas of one commit fit into one
+/// bundle per bridge, sorted by the phase of their edits. In the order in which they are returned, an edit that takes an
+/// object away stands before one that adds the same object for another unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// The unit that the edits are of.
+    pub unit: Unit,
+    /// Who gets them.
+    pub recipients: Recipients,
+    /// The bridge.
+    pub bridge: Bridge,
+    /// The edits, at least one.
+    pub edits: Arc<[EncodedEdit]>,
+}
+
+/// Encodes what a unit consists of, additions all, in one piece of memory.
+pub(crate) fn encode(edits: &[FlowEdit]) -> Arc<[EncodedEdit]> {
+    edits.iter().map(encoded).collect()
+}
+
+fn encoded(edit: &FlowEdit) -> EncodedEdit {
+    EncodedEdit::encode(edit).expect("the number of ports that claim an address is bounded, and so is every flow")
+}
+
+/// The edits that take everything away again.
+pub(crate) fn withdraw(edits: &[FlowEdit]) -> Arc<[EncodedEdit]> {
+    edits.iter().map(|edit| encoded(&withdrawal(edit))).collect()
+}
+
+fn withdrawal(edit: &FlowEdit) -> FlowEdit {
+    match edit {
+        FlowEdit::AddFlow(flow) => FlowEdit::DeleteFlow(flow.key.clone()),
+        FlowEdit::AddGroup(group) => FlowEdit::DeleteGroup(group.id),
+        FlowEdit::InsertBucket { group, bucket } => FlowEdit::RemoveBucket { group: *group, bucket: bucket.id },
+        other => unreachable!("units consist of flows, groups and buckets, not of {other:?}"),
+    }
+}
+
+/// The way from what a unit was to what it is: what to take away, and what to add.
+///
+/// A flow or group that is replaced is only added; a bucket must be taken away first.
+pub(crate) fn difference(
+    before: &[FlowEdit],
+    after: &[FlowEdit],
+    encoded_after: &Arc<[EncodedEdit]>,
+) -> (Arc<[EncodedEdit]>, Arc<[EncodedEdit]>) {
+    if before == after {
+        return (Arc::default(), Arc::default());
+    }
+    if before.is_empty() {
+        return (Arc::default(), encoded_after.clone());
+    }
+    let mut was: Vec<&FlowEdit> = before.iter().collect();
+    was.sort_unstable_by(|one, other| by_object(one, other));
+    let find = |edit: &FlowEdit| was.binary_search_by(|probe| by_object(probe, edit)).ok();
+    let mut stays = vec![false; was.len()];
+    let mut add = Vec::new();
+    for (edit, encoded) in after.iter().zip(encoded_after.iter()) {
+        match find(edit) {
+            Some(at) if was[at] == edit => stays[at] = true,
+            Some(at) => {
+                stays[at] = !matches!(edit, FlowEdit::InsertBucket { .. });
+                add.push(encoded.clone());
+            }
+            None => add.push(encoded.clone()),
+        }
+    }
+    let gone = was.iter().zip(stays).filter(|(_, stays)| !stays);
+    let take = gone.map(|(edit, _)| encoded(&withdrawal(edit))).collect();
+    (take, add.into())
+}
+
+/// Orders additions by the object that they add.
+fn by_object(one: &FlowEdit, other: &FlowEdit) -> Ordering {
+    match (one, other) {
+        (FlowEdit::AddFlow(one), FlowEdit::AddFlow(other)) => one.key.cmp(&other.key),
+        (FlowEdit::AddGroup(one), FlowEdit::AddGroup(other)) => one.id.cmp(&other.id),
+        (FlowEdit::InsertBucket { group, bucket }, FlowEdit::InsertBucket { group: other, bucket: other_bucket }) => {
+            (group, bucket.id).cmp(&(other, other_bucket.id))
+        }
+        _ => one.phase().cmp(&other.phase()),
+    }
+}

@@ -1,0 +1,263 @@
+//! Keeps the encoded units and turns commits into deltas.
+
+use crate::delta::{difference, encode, withdraw};
+use crate::feature::FEATURES;
+use crate::roster::{Audience, Roster};
+use crate::{Bridge, Delta, Recipients, Sink, Touched, Unexpressed, Unit};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use weir_model::{Commit, HostKey, NetworkKey, Topology};
+use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
+
+/// The compiler's memory: every unit that several hypervisors share, encoded once.
+///
+/// Units of a single hypervisor are not kept: they are built when they are asked for, and what they were before a commit
+/// is built from the topology before the commit.
+#[derive(Clone, Debug, Default)]
+pub struct Engine {
+    shared: HashMap<Unit, Encoded>,
+    roster: Roster,
+}
+
+/// What a commit did to the flows.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// What to send. Edits that take away come before edits that add.
+    pub deltas: Vec<Delta>,
+    /// The units that were built anew, whether they changed or not.
+    pub rebuilt: Vec<Unit>,
+    /// What the commit asks for that cannot be expressed.
+    pub unexpressed: Vec<Unexpressed>,
+}
+
+/// A unit as it travels, per bridge.
+#[derive(Clone, Debug, Default)]
+struct Encoded {
+    integration: Arc<[EncodedEdit]>,
+    tunnel: Arc<[EncodedEdit]>,
+}
+
+impl Encoded {
+    fn of(sink: &Sink) -> Self {
+        Self { integration: encode(sink.edits(Bridge::Integration)), tunnel: encode(sink.edits(Bridge::Tunnel)) }
+    }
+
+    fn edits(&self, bridge: Bridge) -> &Arc<[EncodedEdit]> {
+        match bridge {
+            Bridge::Integration => &self.integration,
+            Bridge::Tunnel => &self.tunnel,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.integration.is_empty() && self.tunnel.is_empty()
+    }
+}
+
+/// Deltas in the making: what is taken away, and what is added after it.
+#[derive(Default)]
+struct Deltas {
+    take: Vec<Delta>,
+    add: Vec<Delta>,
+}
+
+impl Deltas {
+    fn take(&mut self, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: Arc<[EncodedEdit]>) {
+        push(&mut self.take, unit, bridge, recipients, edits);
+    }
+
+    fn add(&mut self, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: Arc<[EncodedEdit]>) {
+        push(&mut self.add, unit, bridge, recipients, edits);
+    }
+}
+
+fn push(to: &mut Vec<Delta>, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: Arc<[EncodedEdit]>) {
+    if !edits.is_empty() && !recipients.is_empty() {
+        to.push(Delta { unit, recipients: recipients.clone(), bridge, edits });
+    }
+}
+
+impl Engine {
+    /// Compiles a whole topology.
+    #[must_use]
+    pub fn load(topology: &Topology) -> Self {
+        let mut engine = Self { shared: HashMap::new(), roster: Roster::of(topology) };
+        let mut units = Vec::new();
+        for feature in FEATURES {
+            feature.everywhere(topology, &mut units);
+        }
+        engine.keep(&mut units, topology);
+        for network in topology.networks() {
+            for feature in FEATURES {
+                feature.of_network(network, topology, &mut units);
+            }
+            engine.keep(&mut units, topology);
+        }
+        engine.shared.shrink_to_fit();
+        engine
+    }
+
+    fn keep(&mut self, units: &mut Vec<Unit>, topology: &Topology) {
+        for unit in units.drain(..) {
+            let encoded = Encoded::of(&unit.build(topology));
+            if !encoded.is_empty() {
+                self.shared.insert(unit, encoded);
+            }
+        }
+    }
+
+    /// Follows a commit: rebuilds the units that it makes stale and tells what to send to whom.
+    ///
+    /// `old` must be the topology that the engine was loaded from or followed to, `new` the one that the commit leads
+    /// to.
+    pub fn apply(&mut self, commit: &Commit, old: &Topology, new: &Topology) -> Applied {
+        let touched: Vec<_> = commit.changes.iter().map(|change| Touched::by(change, old, new)).collect();
+        let mut dirty = BTreeSet::new();
+        for one in &touched {
+            for feature in FEATURES {
+                feature.dirty(one, &mut dirty);
+            }
+        }
+        let shifts = self.roster.follow(&touched, new);
+        let mut deltas = Deltas::default();
+        for &unit in &dirty {
+            let audience = self.roster.audience(&shifts, unit.scope(old), unit.scope(new));
+            self.rebuild(unit, &audience, old, new, &mut deltas);
+        }
+        let mut moved = BTreeSet::new();
+        if shifts.everyone() {
+            moved.extend(everywhere(old));
+            moved.extend(everywhere(new));
+        }
+        for network in shifts.networks() {
+            moved.extend(of_network(network, old));
+            moved.extend(of_network(network, new));
+        }
+        for unit in moved.difference(&dirty).copied() {
+            let audience = self.roster.audience(&shifts, unit.scope(old), unit.scope(new));
+            self.hand_over(unit, &audience, &mut deltas);
+        }
+        let Deltas { mut take, add } = deltas;
+        take.extend(add);
+        let unexpressed = Unexpressed::of_touched(&touched, new);
+        Applied { deltas: take, rebuilt: dirty.into_iter().collect(), unexpressed }
+    }
+
+    fn rebuild(&mut self, unit: Unit, audience: &Audience, old: &Topology, new: &Topology, deltas: &mut Deltas) {
+        let Audience { lose, keep, gain } = audience;
+        let (before, after) = (unit.build(old), unit.build(new));
+        let encoded = Encoded::of(&after);
+        for bridge in Bridge::ALL {
+            let edits = encoded.edits(bridge);
+            let (take, add) = difference(before.edits(bridge), after.edits(bridge), edits);
+            if !lose.is_empty() {
+                deltas.take(unit, bridge, lose, withdraw(before.edits(bridge)));
+            }
+            deltas.take(unit, bridge, keep, take);
+            deltas.add(unit, bridge, keep, add);
+            deltas.add(unit, bridge, gain, edits.clone());
+        }
+        if unit.is_local() {
+            return;
+        }
+        if encoded.is_empty() {
+            self.shared.remove(&unit);
+        } else {
+            self.shared.insert(unit, encoded);
+        }
+    }
+
+    /// Gives a unit that stays as it is to who joins its scope, and takes it from who leaves.
+    fn hand_over(&self, unit: Unit, audience: &Audience, deltas: &mut Deltas) {
+        let Some(encoded) = self.shared.get(&unit) else { return };
+        for bridge in Bridge::ALL {
+            let edits = encoded.edits(bridge);
+            if !audience.lose.is_empty() {
+                let take = edits.iter().map(EncodedEdit::withdrawal).collect();
+                deltas.take(unit, bridge, &audience.lose, take);
+            }
+            deltas.add(unit, bridge, &audience.gain, edits.clone());
+        }
+    }
+
+    /// Everything that a bridge of a hypervisor must hold, encoded, grouped by unit.
+    pub fn encoded<'a>(
+        &'a self,
+        host: HostKey,
+        bridge: Bridge,
+        topology: &'a Topology,
+    ) -> impl Iterator<Item = (Unit, Arc<[EncodedEdit]>)> + 'a {
+        let units = units_for(host, topology).into_iter().filter(move |unit| unit.concerns(bridge));
+        units.map(move |unit| {
+            let edits = match self.shared.get(&unit) {
+                Some(encoded) => encoded.edits(bridge).clone(),
+                None => encode(unit.build(topology).edits(bridge)),
+            };
+            (unit, edits)
+        })
+    }
+
+    /// How many units are kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Whether nothing is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shared.is_empty()
+    }
+}
+
+fn everywhere(topology: &Topology) -> Vec<Unit> {
+    let mut units = Vec::new();
+    for feature in FEATURES {
+        feature.everywhere(topology, &mut units);
+    }
+    units
+}
+
+fn of_network(key: NetworkKey, topology: &Topology) -> Vec<Unit> {
+    let mut units = Vec::new();
+    if let Some(network) = topology.network_by_key(key) {
+        for feature in FEATURES {
+            feature.of_network(network, topology, &mut units);
+        }
+    }
+    units
+}
+
+/// The units that a hypervisor holds, sorted; none for one that is not known.
+#[must_use]
+pub fn units_for(host: HostKey, topology: &Topology) -> Vec<Unit> {
+    let Some(hypervisor) = topology.hypervisor_by_key(host) else { return Vec::new() };
+    let mut units = everywhere(topology);
+    for (id, _) in topology.networks_on(&hypervisor.name) {
+        if let Some(network) = topology.network(id) {
+            units.extend(of_network(network.key, topology));
+        }
+    }
+    for feature in FEATURES {
+        feature.of_host(hypervisor, topology, &mut units);
+    }
+    units.retain(|unit| unit.scope(topology).contains(host, topology));
+    units.sort_unstable();
+    units
+}
+
+/// Everything that a bridge of a hypervisor must hold.
+#[must_use]
+pub fn desired(host: HostKey, bridge: Bridge, topology: &Topology) -> FlowTable {
+    let mut table = FlowTable::default();
+    let units = units_for(host, topology);
+    let built: Vec<Sink> =
+        units.into_iter().filter(|unit| unit.concerns(bridge)).map(|unit| unit.build(topology)).collect();
+    let edits = || built.iter().flat_map(|sink| sink.edits(bridge));
+    let is_bucket = |edit: &&FlowEdit| matches!(edit, FlowEdit::InsertBucket { .. });
+    for edit in edits().filter(|edit| !is_bucket(edit)).chain(edits().filter(is_bucket)) {
+        let accepted = table.apply(edit);
+        debug_assert!(accepted, "the groups of a network come with every hypervisor of it: {edit:?}");
+    }
+    table
+}

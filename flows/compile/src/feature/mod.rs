@@ -1,0 +1,103 @@
+//! What the pipeline can do, one file a feature.
+
+mod admission;
+mod base;
+mod flood;
+mod responder;
+mod switching;
+mod tunnel;
+mod vif;
+
+pub(crate) use flood::members;
+pub use switching::MAX_CLAIMS;
+pub(crate) use vif::plugged;
+
+use crate::{Scope, Sink, Table, Touched, Unit};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use weir_model::{Hypervisor, Network, Port, PortKey, Topology};
+
+/// A feature: which units it has, what makes them stale, and what they consist of. Everything is a pure function of
+/// the topology.
+pub trait Feature: Sync {
+    /// The tables that its units have flows in.
+    fn tables(&self) -> &'static [Table];
+
+    /// Adds the units that may differ after a change. It may name too many, never too few.
+    fn dirty(&self, touched: &Touched<'_>, units: &mut BTreeSet<Unit>);
+
+    /// Adds the units whose scope is [`Scope::All`] or [`Scope::AllExcept`].
+    fn everywhere(&self, _topology: &Topology, _units: &mut Vec<Unit>) {}
+
+    /// Adds the units whose scope is [`Scope::Network`] or [`Scope::NetworkExcept`] of this network.
+    fn of_network(&self, _network: &Network, _topology: &Topology, _units: &mut Vec<Unit>) {}
+
+    /// Adds the units whose scope is [`Scope::Host`] of this hypervisor.
+    fn of_host(&self, _host: &Hypervisor, _topology: &Topology, _units: &mut Vec<Unit>) {}
+
+    /// Builds one of its units; nothing if the object is gone or has no flows.
+    fn build(&self, unit: Unit, topology: &Topology, sink: &mut Sink);
+
+    /// Who holds one of its units.
+    fn scope(&self, unit: Unit, topology: &Topology) -> Scope;
+}
+
+/// Every feature, in the order of the pipeline.
+pub static FEATURES: [&dyn Feature; 7] = [
+    &base::Base,
+    &vif::Plug,
+    &admission::Admission,
+    &responder::Responder,
+    &switching::Switching,
+    &flood::Broadcast,
+    &tunnel::Tunnel,
+];
+
+impl Unit {
+    /// The feature that the unit is of.
+    #[must_use]
+    pub fn feature(self) -> &'static dyn Feature {
+        match self {
+            Self::Base => &base::Base,
+            Self::Vif(_) => &vif::Plug,
+            Self::Admission(_) => &admission::Admission,
+            Self::Neighbour(_) => &responder::Responder,
+            Self::Mac(..) => &switching::Switching,
+            Self::Flood(_) | Self::FloodMember(..) => &flood::Broadcast,
+            Self::Vtep(_) | Self::NetworkTunnel(_) | Self::PortTunnel(_) => &tunnel::Tunnel,
+        }
+    }
+
+    /// Builds the unit.
+    #[must_use]
+    pub fn build(self, topology: &Topology) -> Sink {
+        let mut sink = Sink::default();
+        self.feature().build(self, topology, &mut sink);
+        sink
+    }
+
+    /// Who holds the unit.
+    #[must_use]
+    pub fn scope(self, topology: &Topology) -> Scope {
+        self.feature().scope(self, topology)
+    }
+}
+
+/// A port that takes part in its network: bound to a known hypervisor.
+struct Bound<'a> {
+    port: &'a Arc<Port>,
+    network: &'a Arc<Network>,
+    host: &'a Arc<Hypervisor>,
+}
+
+impl<'a> Bound<'a> {
+    fn by_key(key: PortKey, topology: &'a Topology) -> Option<Self> {
+        Self::of(topology.port_by_key(key)?, topology)
+    }
+
+    fn of(port: &'a Arc<Port>, topology: &'a Topology) -> Option<Self> {
+        let host = topology.bound_host(port)?;
+        let network = topology.network(port.network_id)?;
+        Some(Self { port, network, host })
+    }
+}
