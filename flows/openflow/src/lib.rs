@@ -17,6 +17,7 @@ mod number;
 mod raw;
 pub mod session;
 mod table;
+pub mod text;
 mod wire;
 
 pub use action::{

@@ -85,6 +85,8 @@ impl MeterId {
 impl PortNo {
     /// The largest number of a real port as Open vSwitch hands them out.
     pub const MAX: Self = Self(0xffff_ff00);
+    /// No port yet, in the action set.
+    pub const UNSET: Self = Self(0xffff_fff7);
     /// Back out of the port that the packet came in on.
     pub const IN_PORT: Self = Self(0xffff_fff8);
     /// Through the flow tables (packet-out only).
