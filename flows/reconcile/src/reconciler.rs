@@ -1,0 +1,385 @@
+//! Makes one switch hold what it should.
+
+use crate::comparison::Comparison;
+use crate::pending::Pending;
+use crate::{Desired, Order, Refusal, SwitchEvent};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+use weir_openflow::message::{
+    BundleId, FlowEntries, FlowFilter, FlowUpdate, MonitorCommand, MonitorFlags, MonitorRequest, MultipartReply,
+    MultipartRequest, TableStats,
+};
+use weir_openflow::session::{Rejection, SendError, Session, SessionEvent};
+use weir_openflow::{EncodedEdit, GroupId, Match, MeterId, PortNo, TableId, Xid};
+
+/// Edits of one bundle at most. A switch needs memory for an open bundle, so that what is larger goes in several, each
+/// atomic by itself.
+const BUNDLE_EDITS_MAX: usize = 32_768;
+
+/// Edits that a switch may refuse in a row before it gets a pause.
+const REFUSALS_MAX: u32 = 64;
+
+/// The shortest and the longest pause after something went wrong.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// How long changes by others may gather before they are looked at.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// What one switch should hold, what is on its way, and what is left to do.
+#[derive(Debug)]
+pub struct Reconciler {
+    audit_interval: Duration,
+    /// The handshake is done.
+    ready: bool,
+    /// The switch was compared since it connected; before, nothing is sent.
+    compared: bool,
+    /// [`SwitchEvent::WantsDesired`] was told and not answered yet.
+    wanting: bool,
+    desired: Option<Desired>,
+    reading: Option<Reading>,
+    pending: Pending,
+    queue: VecDeque<Vec<EncodedEdit>>,
+    in_flight: Option<Flight>,
+    /// The revision that is reached when the queue is empty.
+    target: Option<u64>,
+    audit_due: Option<Instant>,
+    pause: Duration,
+    refusals: u32,
+    counting: Option<Xid>,
+    dump: Option<Dumping>,
+    dumps: VecDeque<u64>,
+    events: VecDeque<SwitchEvent>,
+}
+
+/// The switch is telling what it holds.
+#[derive(Debug)]
+struct Reading {
+    comparison: Comparison,
+    awaited: Vec<Xid>,
+}
+
+/// A bundle without its answer.
+#[derive(Debug)]
+struct Flight {
+    bundle: BundleId,
+    edits: Vec<EncodedEdit>,
+}
+
+/// Flows being read for somebody to look at.
+#[derive(Debug)]
+struct Dumping {
+    ticket: u64,
+    xid: Xid,
+    flows: Vec<FlowEntries>,
+}
+
+/// Dumps that may wait at a time.
+const DUMPS_MAX: usize = 16;
+
+impl Reconciler {
+    /// A switch that is not connected yet, compared at least once in `audit_interval`.
+    pub fn new(audit_interval: Duration) -> Self {
+        Self {
+            audit_interval,
+            ready: false,
+            compared: false,
+            wanting: false,
+            desired: None,
+            reading: None,
+            pending: Pending::default(),
+            queue: VecDeque::new(),
+            in_flight: None,
+            target: None,
+            audit_due: None,
+            pause: PAUSE.0,
+            refusals: 0,
+            counting: None,
+            dump: None,
+            dumps: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Takes an order that concerns tables.
+    pub(crate) fn order(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Apply(steps) => {
+                for step in &steps {
+                    self.pending.merge(step.revision, &step.edits);
+                }
+            }
+            Order::Desired(desired) => {
+                // What was ordered before is part of it.
+                self.pending.clear();
+                self.wanting = false;
+                self.desired = Some(desired);
+            }
+            Order::Audit => self.audit_due = Some(now),
+            Order::Dump { ticket } if self.dumps.len() < DUMPS_MAX => self.dumps.push_back(ticket),
+            Order::Dump { ticket } => {
+                self.events.push_back(SwitchEvent::Dumped(crate::Dump { ticket, flows: Vec::new() }));
+            }
+            Order::Send(_) | Order::Close => {}
+        }
+    }
+
+    /// Takes what the session tells. What is not about tables is passed on.
+    pub(crate) fn session_event(&mut self, now: Instant, event: SessionEvent, session: &mut Session) {
+        match event {
+            SessionEvent::Ready { features, ports } => {
+                self.ready = true;
+                self.audit_due = Some(now);
+                if let Err(error) = session.request(now, MultipartRequest::Monitor(vec![everything_by_others()])) {
+                    self.refuse_bundle("the flow monitor", &error.to_string());
+                }
+                self.events.push_back(SwitchEvent::Ready { features, ports });
+            }
+            SessionEvent::Part { xid, reply, more } => self.part(now, xid, reply, more),
+            SessionEvent::FlowUpdates(updates) => {
+                if updates.iter().any(is_foreign) {
+                    self.audit_within(now, SETTLE.max(self.pause - PAUSE.0));
+                }
+            }
+            SessionEvent::BundleCommitted { bundle, .. } => {
+                if self.in_flight.take_if(|flight| flight.bundle == bundle).is_some() {
+                    self.refusals = 0;
+                }
+            }
+            SessionEvent::BundleRejected { bundle, rejection } => {
+                if let Some(flight) = self.in_flight.take_if(|flight| flight.bundle == bundle) {
+                    self.rejected(now, flight.edits, &rejection);
+                }
+            }
+            SessionEvent::Failed { xid, error, .. } => self.failed(now, xid, &error.code.to_string()),
+            SessionEvent::PortStatus(status) => self.events.push_back(SwitchEvent::Port(status)),
+            SessionEvent::PacketIn(packet) => self.events.push_back(SwitchEvent::PacketIn(Box::new(packet))),
+            SessionEvent::Closed(reason) => self.events.push_back(SwitchEvent::Closed(reason)),
+            SessionEvent::FlowRemoved(_) => self.audit_within(now, SETTLE),
+            SessionEvent::RoleStatus(_)
+            | SessionEvent::Collected { .. }
+            | SessionEvent::Reply { .. }
+            | SessionEvent::Unsolicited { .. }
+            | SessionEvent::Writable => {}
+        }
+    }
+
+    /// Starts whatever can be started now.
+    pub(crate) fn advance(&mut self, now: Instant, session: &mut Session) {
+        if !self.ready {
+            return;
+        }
+        self.start_dump(now, session);
+        while self.reading.is_none() && self.in_flight.is_none() {
+            if let Some(desired) = self.desired.take() {
+                self.queue.clear();
+                self.target = None;
+                self.compare(now, &desired, session);
+            } else if let Some(edits) = self.queue.pop_front() {
+                match session.bundle(&edits) {
+                    Ok(bundle) => self.in_flight = Some(Flight { bundle, edits }),
+                    Err(SendError::Backlogged | SendError::TooManyRequests) => {
+                        self.queue.push_front(edits);
+                        break;
+                    }
+                    Err(error) => self.start_over(now, "a bundle", &error.to_string()),
+                }
+            } else if let Some(revision) = self.target.take() {
+                self.events.push_back(SwitchEvent::Acknowledged { revision });
+                self.count(now, session);
+            } else if self.compared && self.pending.revision().is_some() {
+                let (revision, edits) = self.pending.take();
+                self.target = revision;
+                self.enqueue(edits);
+            } else {
+                break;
+            }
+        }
+        if self.audit_due.is_some_and(|due| due <= now) && !self.wanting && self.reading.is_none() {
+            self.audit_due = None;
+            self.wanting = true;
+            self.events.push_back(SwitchEvent::WantsDesired);
+        }
+    }
+
+    /// When [`advance`](Self::advance) has something to do without anything arriving.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.audit_due.filter(|_| self.ready && !self.wanting && self.reading.is_none())
+    }
+
+    /// The next thing to tell.
+    pub(crate) fn poll_event(&mut self) -> Option<SwitchEvent> {
+        self.events.pop_front()
+    }
+
+    fn compare(&mut self, now: Instant, desired: &Desired, session: &mut Session) {
+        let requests = [
+            MultipartRequest::Groups(GroupId::ALL),
+            MultipartRequest::Meters(MeterId(u32::MAX)),
+            MultipartRequest::Flows(FlowFilter::default()),
+        ];
+        let mut awaited = Vec::new();
+        for request in requests {
+            match session.request(now, request) {
+                Ok(xid) => awaited.push(xid),
+                Err(error) => return self.start_over(now, "the request to read back", &error.to_string()),
+            }
+        }
+        self.reading = Some(Reading { comparison: Comparison::new(desired), awaited });
+    }
+
+    fn part(&mut self, now: Instant, xid: Xid, reply: MultipartReply, more: bool) {
+        if self.counting == Some(xid) {
+            if let MultipartReply::TableStats(tables) = reply {
+                self.events.push_back(SwitchEvent::Flows(active(&tables)));
+            }
+            self.counting = self.counting.filter(|_| more);
+            return;
+        }
+        if let Some(dump) = self.dump.as_mut().filter(|dump| dump.xid == xid) {
+            if let MultipartReply::Flows(flows) = reply {
+                dump.flows.push(flows);
+            }
+            if !more {
+                self.finish_dump();
+            }
+            return;
+        }
+        let Some(reading) = self.reading.as_mut().filter(|reading| reading.awaited.contains(&xid)) else { return };
+        match reply {
+            MultipartReply::Flows(flows) => reading.comparison.flows(&flows),
+            MultipartReply::Groups(groups) => reading.comparison.groups(&groups),
+            MultipartReply::Meters(meters) => reading.comparison.meters(meters),
+            _ => {}
+        }
+        if !more {
+            reading.awaited.retain(|awaited| *awaited != xid);
+        }
+        if reading.awaited.is_empty()
+            && let Some(reading) = self.reading.take()
+        {
+            self.finish_reading(now, reading.comparison);
+        }
+    }
+
+    fn finish_reading(&mut self, now: Instant, comparison: Comparison) {
+        self.target = Some(comparison.revision);
+        let (edits, repair) = comparison.finish();
+        self.compared = true;
+        if repair.is_clean() {
+            self.pause = PAUSE.0;
+        } else {
+            // Somebody who keeps changing our flows must not keep us busy: each repair waits longer for the next.
+            self.pause = (self.pause * 2).min(PAUSE.1);
+            self.events.push_back(SwitchEvent::Repaired(repair));
+        }
+        self.audit_due = Some(now + self.audit_interval);
+        self.enqueue(edits);
+    }
+
+    fn enqueue(&mut self, edits: Vec<EncodedEdit>) {
+        if edits.len() <= BUNDLE_EDITS_MAX {
+            self.queue.extend(Some(edits).filter(|edits| !edits.is_empty()));
+        } else {
+            self.queue.extend(edits.chunks(BUNDLE_EDITS_MAX).map(<[_]>::to_vec));
+        }
+    }
+
+    /// The switch refused a bundle: goes on without the edit that caused it, or compares anew after a pause.
+    fn rejected(&mut self, now: Instant, mut edits: Vec<EncodedEdit>, rejection: &Rejection) {
+        let error = rejection.error.code.to_string();
+        match rejection.edit.filter(|index| *index < edits.len()) {
+            Some(index) => {
+                let edit = edits.remove(index);
+                self.refuse(&edit, error);
+                self.refusals += 1;
+                if self.refusals > REFUSALS_MAX {
+                    self.start_over(now, "too many edits", "the switch refuses one after the other");
+                } else if !edits.is_empty() {
+                    self.queue.push_front(edits);
+                }
+            }
+            None => self.start_over(now, "a bundle", &error),
+        }
+    }
+
+    fn failed(&mut self, now: Instant, xid: Xid, error: &str) {
+        if self.counting == Some(xid) {
+            self.counting = None;
+        } else if self.dump.as_ref().is_some_and(|dump| dump.xid == xid) {
+            self.finish_dump();
+        } else if let Some(reading) = self.reading.as_mut().filter(|reading| reading.awaited.contains(&xid)) {
+            reading.awaited.clear();
+            self.reading = None;
+            self.start_over(now, "the request to read back", error);
+        }
+    }
+
+    /// Compares anew after a pause that grows each time.
+    fn start_over(&mut self, now: Instant, what: &str, error: &str) {
+        self.refuse_bundle(what, error);
+        self.queue.clear();
+        self.target = None;
+        self.refusals = 0;
+        self.audit_due = Some(now + self.pause);
+        self.pause = (self.pause * 2).min(PAUSE.1);
+    }
+
+    fn refuse(&mut self, edit: &EncodedEdit, error: String) {
+        let text = edit.decode().map_or_else(|error| error.to_string(), |edit| format!("{edit:?}"));
+        self.events.push_back(SwitchEvent::Refused(Refusal { cookie: edit.cookie(), edit: text, error }));
+    }
+
+    fn refuse_bundle(&mut self, what: &str, error: &str) {
+        let refusal = Refusal { cookie: None, edit: what.to_owned(), error: error.to_owned() };
+        self.events.push_back(SwitchEvent::Refused(refusal));
+    }
+
+    fn audit_within(&mut self, now: Instant, delay: Duration) {
+        let due = now + delay;
+        self.audit_due = Some(self.audit_due.map_or(due, |already| already.min(due)));
+    }
+
+    fn count(&mut self, now: Instant, session: &mut Session) {
+        if self.counting.is_none() {
+            self.counting = session.request(now, MultipartRequest::TableStats).ok();
+        }
+    }
+
+    fn start_dump(&mut self, now: Instant, session: &mut Session) {
+        if self.dump.is_some() {
+            return;
+        }
+        let Some(ticket) = self.dumps.front().copied() else { return };
+        if let Ok(xid) = session.request(now, MultipartRequest::Flows(FlowFilter::default())) {
+            self.dumps.pop_front();
+            self.dump = Some(Dumping { ticket, xid, flows: Vec::new() });
+        }
+    }
+
+    fn finish_dump(&mut self) {
+        if let Some(Dumping { ticket, flows, .. }) = self.dump.take() {
+            self.events.push_back(SwitchEvent::Dumped(crate::Dump { ticket, flows }));
+        }
+    }
+}
+
+/// Tells of every flow that somebody adds, changes or deletes; our own changes come abbreviated.
+fn everything_by_others() -> MonitorRequest {
+    MonitorRequest {
+        id: 1,
+        command: MonitorCommand::Add,
+        flags: MonitorFlags { added: true, removed: true, modified: true, ..MonitorFlags::default() },
+        table: TableId::ALL,
+        out_port: PortNo::ANY,
+        out_group: GroupId::ANY,
+        matching: Match::default(),
+    }
+}
+
+const fn is_foreign(update: &FlowUpdate) -> bool {
+    matches!(update, FlowUpdate::Added(_) | FlowUpdate::Removed { .. } | FlowUpdate::Modified(_) | FlowUpdate::Resumed)
+}
+
+fn active(tables: &[TableStats]) -> u64 {
+    tables.iter().map(|table| u64::from(table.active)).sum()
+}
