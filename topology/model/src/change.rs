@@ -54,7 +54,8 @@ pub enum Change {
     },
 }
 
-/// The changes of one command, in an order in which they can be followed.
+/// The changes of one command: first what is gone, then what is new or changed, so that a record
+/// comes after those it names and goes before them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// The revision that holds after it; unchanged if nothing changed.
@@ -128,6 +129,20 @@ impl Change {
             (Self::Liveness { after, .. }, Self::Liveness { after: later, .. }) => *after = later,
             (Self::Counters { after, .. }, Self::Counters { after: later, .. }) => *after = later,
             _ => unreachable!("changes of one subject are of one kind"),
+        }
+    }
+
+    /// Where the change stands in its commit.
+    pub(crate) fn rank(&self) -> u8 {
+        let rank = |gone: bool, going, coming| if gone { going } else { coming };
+        match self {
+            Self::Vif(diff) => rank(diff.after.is_none(), 0, 10),
+            Self::Liveness { after, .. } => rank(*after == Liveness::Gone, 1, 11),
+            Self::Port(diff) => rank(diff.after.is_none(), 2, 9),
+            Self::Subnet(diff) => rank(diff.after.is_none(), 3, 8),
+            Self::Network(diff) => rank(diff.after.is_none(), 4, 7),
+            Self::Hypervisor(diff) => rank(diff.after.is_none(), 5, 6),
+            Self::Counters { .. } => 12,
         }
     }
 

@@ -37,6 +37,7 @@ impl Draft {
     /// The new topology, and what led to it.
     pub(crate) fn finish(mut self) -> (Topology, Commit) {
         self.changes.retain(|change| !change.is_empty());
+        self.changes.sort_by_key(Change::rank);
         if !self.changes.is_empty() {
             self.topology.revision = Revision(self.topology.revision.0 + 1);
         }

@@ -151,3 +151,125 @@ impl AddressSpace {
         self.free.insert_mut(first, last);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+    use uuid::Uuid;
+
+    fn four(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
+    }
+
+    fn pool(first: u8, last: u8) -> AllocationPool {
+        AllocationPool { start: four(first), end: four(last) }
+    }
+
+    fn port(id: u128) -> PortId {
+        PortId(Uuid::from_u128(id))
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Take(u8),
+        TakeLowest,
+        GiveBack(u8),
+        SetPools(Vec<AllocationPool>),
+    }
+
+    fn pools() -> impl Strategy<Value = Vec<AllocationPool>> {
+        proptest::collection::btree_set(0_u8..40, 0..8).prop_map(|edges| {
+            let edges: Vec<u8> = edges.into_iter().collect();
+            edges.chunks_exact(2).map(|pair| pool(pair[0], pair[1])).collect()
+        })
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            (0_u8..40).prop_map(Step::Take),
+            Just(Step::TakeLowest),
+            (0_u8..40).prop_map(Step::GiveBack),
+            pools().prop_map(Step::SetPools),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_lowest_free_address_is_that_of_a_plain_search(
+            first in pools(),
+            steps in proptest::collection::vec(step(), 0..80),
+        ) {
+            let cidr = "10.0.0.0/24".parse().expect("a test's prefix");
+            let mut space = AddressSpace::new(cidr, &first);
+            let mut pools = first;
+            let mut used = BTreeMap::new();
+            for (at, step) in steps.into_iter().enumerate() {
+                let id = port(at as u128);
+                match step {
+                    Step::Take(last) if !used.contains_key(&four(last)) => {
+                        space.take(four(last), id);
+                        used.insert(four(last), id);
+                    }
+                    Step::Take(_) => {}
+                    Step::TakeLowest => {
+                        if let Some(lowest) = space.lowest_free() {
+                            space.take(lowest, id);
+                            used.insert(lowest, id);
+                        }
+                    }
+                    Step::GiveBack(last) => {
+                        space.give_back(four(last), port(999));
+                        if let Some(holder) = used.remove(&four(last)) {
+                            space.give_back(four(last), holder);
+                        }
+                    }
+                    Step::SetPools(new) => {
+                        space.set_pools(&new);
+                        pools = new;
+                    }
+                }
+                let inside = pools.iter().flat_map(|pool| {
+                    number(pool.start)..=number(pool.end)
+                });
+                let free: BTreeSet<u128> = inside
+                    .filter(|candidate| !used.keys().any(|ip| number(*ip) == *candidate))
+                    .collect();
+                prop_assert_eq!(space.lowest_free().map(number), free.first().copied());
+                let runs: BTreeSet<u128> =
+                    space.free.iter().flat_map(|(first, last)| *first..=*last).collect();
+                prop_assert_eq!(runs, free);
+                let holders: BTreeMap<IpAddr, PortId> = space.holders().collect();
+                prop_assert_eq!(&holders, &used);
+            }
+            let mut anew = AddressSpace::new(cidr, &pools);
+            for (address, holder) in used {
+                anew.take(address, holder);
+            }
+            prop_assert_eq!(anew, space);
+        }
+    }
+
+    #[test]
+    fn the_last_addresses_of_a_family_are_no_edge_case() {
+        let cidr: IpNet = "ffff:ffff:ffff:ffff::/64".parse().expect("a test's prefix");
+        let (_, last) = host_range(&cidr);
+        assert_eq!(last, u128::MAX);
+        let end = address(&cidr, last).expect("an address");
+        let mut space = AddressSpace::new(cidr, &[AllocationPool { start: end, end }]);
+        assert_eq!(space.lowest_free(), Some(end));
+        space.take(end, port(1));
+        assert_eq!(space.lowest_free(), None);
+        space.give_back(end, port(1));
+        assert_eq!(space.lowest_free(), Some(end));
+    }
+
+    #[test]
+    fn an_interface_address_turns_the_universal_bit() {
+        let cidr = "2001:db8::/64".parse().expect("a test's prefix");
+        let mac = MacAddress([0x00, 0x21, 0x2f, 0xb5, 0x6e, 0x10]);
+        let expected: IpAddr = "2001:db8::221:2fff:feb5:6e10".parse().expect("an address");
+        assert_eq!(interface_address(&cidr, mac), expected);
+    }
+}

@@ -52,3 +52,46 @@ pub(crate) fn next_in_ranges<K: Ord + Copy, V>(
     let earlier = ranges.iter().map(|range| (*range.start(), (*range.end()).min(last_given)));
     later.chain(earlier).find_map(|(first, last)| lowest_free(taken, &key, &number, first, last))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(numbers: &[u32]) -> RedBlackTreeMapSync<u32, ()> {
+        numbers.iter().map(|number| (*number, ())).collect()
+    }
+
+    fn next(numbers: &[u32], last_given: u32, max: u32) -> Option<u32> {
+        next_key(&taken(numbers), |key| key, |key| key, last_given, max)
+    }
+
+    #[test]
+    fn numbers_go_round_from_the_one_given_last() {
+        assert_eq!(next(&[], 0, 3), Some(1));
+        assert_eq!(next(&[1], 1, 3), Some(2));
+        assert_eq!(next(&[1, 2, 3], 1, 5), Some(4));
+        assert_eq!(next(&[3], 3, 3), Some(1));
+        assert_eq!(next(&[1, 3], 3, 3), Some(2));
+        assert_eq!(next(&[1, 2, 3], 3, 3), None);
+        assert_eq!(next(&[1, 2, 3], 2, 3), None);
+        assert_eq!(next(&[2, 3], 1, 3), Some(1), "the one given last, once it is the only one left");
+        assert_eq!(next(&[], u32::MAX, 3), Some(1));
+    }
+
+    fn ranged(numbers: &[u32], last_given: u32) -> Option<u32> {
+        let ranges = [10..=11, 20..=21];
+        next_in_ranges(&taken(numbers), |key| key, |key| key, last_given, &ranges)
+    }
+
+    #[test]
+    fn ranges_are_gone_through_in_order() {
+        assert_eq!(ranged(&[], 0), Some(10));
+        assert_eq!(ranged(&[10], 10), Some(11));
+        assert_eq!(ranged(&[10, 11], 11), Some(20));
+        assert_eq!(ranged(&[15], 15), Some(20));
+        assert_eq!(ranged(&[21], 21), Some(10));
+        assert_eq!(ranged(&[10, 11, 21], 21), Some(20));
+        assert_eq!(ranged(&[10, 11, 20, 21], 20), None);
+        assert_eq!(next_in_ranges(&taken(&[]), |key| key, |key| key, 0, &[]), None);
+    }
+}

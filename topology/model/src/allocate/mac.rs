@@ -25,3 +25,32 @@ pub(crate) fn port_mac(base: MacAddress, id: PortId, taken: impl Fn(MacAddress) 
         })
         .find(|mac| !taken(*mac))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use uuid::Uuid;
+
+    #[test]
+    fn the_base_keeps_three_bytes_or_four() {
+        let id = PortId(Uuid::from_u128(7));
+        let three = port_mac(MacAddress([0xfa, 0x16, 0x3e, 0, 0, 0]), id, |_| false);
+        let four = port_mac(MacAddress([0xfa, 0x16, 0x3e, 0x7a, 0, 0]), id, |_| false);
+        let (three, four) = (three.expect("free").0, four.expect("free").0);
+        assert_eq!(three[..3], [0xfa, 0x16, 0x3e]);
+        assert_eq!(four[..4], [0xfa, 0x16, 0x3e, 0x7a]);
+        assert_eq!(three[4..], four[4..]);
+    }
+
+    #[test]
+    fn every_address_of_the_base_is_tried_once() {
+        let tried = Cell::new(0);
+        let base = MacAddress([2, 0, 0, 1, 0, 0]);
+        let none = port_mac(base, PortId(Uuid::from_u128(7)), |_| {
+            tried.set(tried.get() + 1);
+            true
+        });
+        assert_eq!((none, tried.get()), (None, 1 << 16));
+    }
+}

@@ -1,0 +1,10 @@
+//! What the model answers, resource by resource, and what holds whatever is asked of it.
+
+mod cloud;
+mod network;
+mod physical;
+mod port;
+mod port_address;
+mod property;
+mod record;
+mod subnet;
