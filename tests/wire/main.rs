@@ -1,1 +1,5 @@
 //! The wire tier.
+
+mod link;
+mod session_live;
+mod switch;

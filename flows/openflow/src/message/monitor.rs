@@ -170,7 +170,7 @@ impl MonitorRequest {
             MonitorCommand::Modify => 1,
             MonitorCommand::Delete => 2,
         });
-        wire::put_match(out, &self.matching);
+        wire::put_metadata(out, &self.matching);
     }
 }
 

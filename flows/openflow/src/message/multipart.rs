@@ -425,7 +425,7 @@ impl FlowFilter {
         out.put_bytes(0, 4);
         out.put_u64(self.cookie.0);
         out.put_u64(self.cookie_mask);
-        wire::put_match(out, &self.matching);
+        wire::put_metadata(out, &self.matching);
     }
 }
 

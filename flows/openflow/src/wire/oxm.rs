@@ -232,7 +232,8 @@ pub(crate) fn put_match(out: &mut BytesMut, matching: &Match) {
     });
 }
 
-/// Writes the metadata of a packet as an `ofp_match` with its padding: nothing is added about the packet's type.
+/// Writes the metadata of a packet, or what selects flows, as an `ofp_match` with its padding: nothing is added about the
+/// packet's type, since that would leave out flows that do not match it.
 pub(crate) fn put_metadata(out: &mut BytesMut, metadata: &Match) {
     put(out, |out| put_fields(out, metadata));
 }
