@@ -3,4 +3,6 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod controller;
+pub mod link;
 pub mod store;

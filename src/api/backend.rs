@@ -77,8 +77,8 @@ pub struct HostReport {
     pub name: HostName,
     /// `external_ids:system-id` of its database.
     pub system_id: String,
-    /// Its tunnel endpoint.
-    pub encap_ip: IpAddr,
+    /// Its tunnel endpoint; `None` if it has not named one.
+    pub encap_ip: Option<IpAddr>,
     /// Whether its sessions are up.
     #[serde(serialize_with = "liveness")]
     pub liveness: Liveness,

@@ -1,10 +1,15 @@
 //! `weir serve`: the controller.
 
 use crate::config::{Auth, Config, ConfigError};
+use crate::controller::{self, StartError};
 use clap::Args;
+use std::io::{self, IsTerminal};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 /// Arguments of `weir serve`; each goes over the same key of the file.
 #[derive(Debug, Args)]
@@ -55,8 +60,58 @@ impl ServeArgs {
     }
 }
 
+/// Why the controller cannot run.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ServeError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Threads or signals.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
 /// Runs the controller until it is told to stop.
-pub(super) fn run(args: ServeArgs) -> Result<ExitCode, ConfigError> {
-    let _config = args.config()?;
+pub(super) fn run(args: ServeArgs) -> Result<ExitCode, ServeError> {
+    let config = args.config()?;
+    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> Result<ExitCode, ServeError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut started = controller::start(config).await?;
+    tracing::info!(
+        api = %started.api,
+        openflow = %started.openflow,
+        ovsdb = %started.ovsdb,
+        data_dir = %config.data_dir.display(),
+        "weir {} is up",
+        env!("CARGO_PKG_VERSION")
+    );
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("told to terminate"),
+        _ = interrupt.recv() => tracing::info!("interrupted"),
+        ended = &mut started.ended => {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the controller failed");
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    started.stop.send_replace(true);
+    drop(tokio::time::timeout(FAREWELL, started.ended).await);
     Ok(ExitCode::SUCCESS)
 }
+
+/// How long requests that are under way may take to end.
+const FAREWELL: Duration = Duration::from_secs(5);

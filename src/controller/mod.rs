@@ -1,0 +1,26 @@
+//! One owner of the state: events come in, orders, answers and durable batches go out.
+//!
+//! ```text
+//!   api ────── ApiRequest, DumpRequest ──►┐                 ┌──► store (one durable commit a batch)
+//!   link::ovsdb ────────── DatabaseEvent ─►│ run: batches of │──► api (answers, published topology, board)
+//!   link::openflow ────── ConnectionEvent ─►│ Controller      │──► link::openflow (Order, bounded)
+//!   clock ─────────────────────── tick ───►┘                 └──► log
+//! ```
+//!
+//! [`Controller`] is plain code without waiting: [`run`] gives it what arrived and carries out what it wants.
+
+mod board;
+mod comparisons;
+mod core;
+mod event;
+mod explain;
+mod host;
+mod progress;
+mod run;
+mod status;
+
+pub use self::core::{Batch, Controller};
+pub use board::Board;
+pub use event::Event;
+pub use progress::{Progress, SwitchId};
+pub use run::{StartError, Started, start};

@@ -1,0 +1,279 @@
+//! The loop: events in batches to the controller, its batches to the store, its answers to the clients.
+
+use super::board::Board;
+use super::core::{Batch, Controller, FinishedDump};
+use super::event::Event;
+use crate::api::{self, ApiConfig, ApiRequest, Backend, DumpRequest, ServerLimits};
+use crate::config::Config;
+use crate::link::{openflow, ovsdb, stream};
+use crate::store::{OpenError, Store, StoreError, Writer};
+use arc_swap::ArcSwap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use weir_compile::{Bridge, table_names};
+use weir_model::{Limits, LoadError, Timestamp, Topology};
+use weir_openflow::session::SessionConfig;
+use weir_reconcile::SwitchConfig;
+
+/// Events that may wait for the controller. A full queue slows links and clients down.
+const EVENTS_MAX: usize = 8_192;
+
+/// Commands of clients that may wait.
+const COMMANDS_MAX: usize = 1_024;
+
+/// Events of one batch, and thus commands of one durable commit, at most.
+const BATCH_MAX: usize = 512;
+
+/// How often the controller looks at the clock.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How often the board is posted at most.
+const POST: Duration = Duration::from_millis(20);
+
+/// Bytes that VXLAN over IPv4 adds to an IP packet.
+const VXLAN_OVERHEAD: u16 = 50;
+
+/// A controller that runs.
+#[derive(Debug)]
+pub struct Started {
+    /// Where the API listens.
+    pub api: SocketAddr,
+    /// Where switches connect to.
+    pub openflow: SocketAddr,
+    /// Where databases connect to.
+    pub ovsdb: SocketAddr,
+    /// Tells everything to end.
+    pub stop: watch::Sender<bool>,
+    /// Ends when the controller has ended.
+    pub ended: JoinHandle<()>,
+}
+
+/// Why a controller cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The state cannot be read.
+    #[error("cannot read the state: {0}")]
+    Read(#[from] StoreError),
+    /// The state contradicts itself.
+    #[error("the state is damaged: {0}")]
+    Load(#[from] LoadError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} for {what}: {source}")]
+    Listen {
+        /// For what.
+        what: &'static str,
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] stream::TlsError),
+    /// The writer of the store cannot start.
+    #[error("cannot start the writer of the state: {0}")]
+    Writer(std::io::Error),
+}
+
+/// Starts a controller.
+///
+/// # Errors
+/// The state cannot be read, an address cannot be listened on, or the certificates cannot be used.
+pub async fn start(config: &Config) -> Result<Started, StartError> {
+    let (acceptor, connector) = stream::endpoints(config.tls.as_ref())?;
+    let api_listener = listen("the API", config.api).await?;
+    let openflow_listener = listen("OpenFlow", config.openflow).await?;
+    let ovsdb_listener = listen("OVSDB", config.ovsdb).await?;
+    let started = Instant::now();
+    let mut store = Store::open(&config.data_dir)?;
+    let (records, revision) = store.load()?;
+    let topology = Topology::load(limits(config), records.into_iter(), revision)?;
+    let controller = Controller::new(topology.clone(), config.host_grace(), Instant::now());
+    tracing::info!(
+        networks = topology.networks().len(),
+        ports = topology.ports().len(),
+        hypervisors = topology.hypervisors().len(),
+        revision = revision.0,
+        milliseconds = started.elapsed().as_millis(),
+        "state loaded and compiled"
+    );
+    let writer = Writer::start(store).map_err(StartError::Writer)?;
+
+    let (events, event_queue) = mpsc::channel(EVENTS_MAX);
+    let (commands, command_queue) = mpsc::channel(COMMANDS_MAX);
+    let (dumps, dump_queue) = mpsc::channel(COMMANDS_MAX);
+    let (stop, stopped) = watch::channel(false);
+    let snapshot = Arc::new(ArcSwap::from_pointee(topology));
+    let board = Board::default();
+
+    let addresses = (local(&api_listener)?, local(&openflow_listener)?, local(&ovsdb_listener)?);
+    let tables = [Bridge::Integration, Bridge::Tunnel].map(table_names);
+    let [integration_tables, tunnel_tables] = tables;
+    let setup = Arc::new(ovsdb::Setup::new(config, addresses.1.port(), integration_tables, tunnel_tables));
+    let databases = ovsdb::Controller { queue: events.clone(), wrap: Event::Database };
+    let switches = openflow::Controller { queue: events, wrap: Event::Connection };
+    let switch_config = SwitchConfig {
+        session: SessionConfig { generation: generation(), ..SessionConfig::default() },
+        audit_interval: config.audit_interval(),
+    };
+    tokio::spawn(openflow::listen(openflow_listener, acceptor.clone(), switch_config, switches));
+    tokio::spawn(ovsdb::listen(ovsdb_listener, acceptor, Arc::clone(&setup), databases.clone()));
+    for target in &config.ovsdb_dial {
+        tokio::spawn(ovsdb::dial(target.clone(), connector.clone(), Arc::clone(&setup), databases.clone()));
+    }
+    let backend = Backend {
+        snapshot: Arc::clone(&snapshot),
+        commands,
+        progress: Arc::new(board.clone()),
+        explain: Arc::new(super::explain::explain_dump),
+        dumps,
+    };
+    let mut api_stop = stopped.clone();
+    let api_config = ApiConfig { dns_domain: config.dns_domain.clone(), ..ApiConfig::default() };
+    let router = api::router(backend, api_config);
+    let api = tokio::spawn(api::serve(api_listener, router, ServerLimits::default(), async move {
+        let _ = api_stop.wait_for(|stop| *stop).await;
+    }));
+    let running = Running { controller, writer, snapshot, board, posted: Instant::now() };
+    let queues = Queues { events: event_queue, commands: command_queue, dumps: dump_queue };
+    let ended = tokio::spawn(async move {
+        running.run(queues, stopped).await;
+        // Requests that came before the end get their answer.
+        if let Ok(Err(error)) = api.await {
+            tracing::error!(%error, "the API ended");
+        }
+    });
+    Ok(Started { api: addresses.0, openflow: addresses.1, ovsdb: addresses.2, stop, ended })
+}
+
+async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { what, address, source })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|source| StartError::Listen {
+        what: "a bound socket",
+        address: SocketAddr::from(([0, 0, 0, 0], 0)),
+        source,
+    })
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        vni_ranges: config.vni_ranges.iter().map(|(first, last)| *first..=*last).collect(),
+        overlay_mtu: config.underlay_mtu - VXLAN_OVERHEAD,
+        ..Limits::default()
+    }
+}
+
+/// A later run has a larger number, so that switches refuse a master of an earlier one.
+fn generation() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn timestamp() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+struct Queues {
+    events: mpsc::Receiver<Event>,
+    commands: mpsc::Receiver<ApiRequest>,
+    dumps: mpsc::Receiver<DumpRequest>,
+}
+
+struct Running {
+    controller: Controller,
+    writer: Writer,
+    snapshot: Arc<ArcSwap<Topology>>,
+    board: Board,
+    posted: Instant,
+}
+
+impl Running {
+    async fn run(mut self, mut queues: Queues, mut stopped: watch::Receiver<bool>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut events = Vec::with_capacity(BATCH_MAX);
+        let mut commands = Vec::with_capacity(BATCH_MAX);
+        loop {
+            let mut ticked = false;
+            tokio::select! {
+                _ = queues.events.recv_many(&mut events, BATCH_MAX) => {}
+                _ = queues.commands.recv_many(&mut commands, BATCH_MAX) => {}
+                Some(request) = queues.dumps.recv() => self.controller.dump(request),
+                _ = tick.tick() => ticked = true,
+                _ = stopped.wait_for(|stop| *stop) => return,
+            }
+            // What came meanwhile on the other queues shares the durable commit.
+            while commands.len() < BATCH_MAX
+                && let Ok(request) = queues.commands.try_recv()
+            {
+                commands.push(request);
+            }
+            while events.len() < BATCH_MAX
+                && let Ok(event) = queues.events.try_recv()
+            {
+                events.push(event);
+            }
+            let (now, at) = (Instant::now(), timestamp());
+            let mut batch = self.controller.begin();
+            for event in events.drain(..) {
+                match event {
+                    Event::Database(event) => self.controller.database(&mut batch, event, now, at),
+                    Event::Connection(id, event) => self.controller.connection(&mut batch, id, event, now, at),
+                }
+            }
+            for request in commands.drain(..) {
+                self.controller.api(&mut batch, request, at);
+            }
+            if ticked {
+                self.controller.tick(&mut batch, now, at);
+            }
+            self.carry_out(batch).await;
+            for dump in self.controller.take_dumps() {
+                put_into_words(dump, self.snapshot.load_full());
+            }
+            if ticked || self.posted.elapsed() >= POST {
+                self.posted = Instant::now();
+                self.board.post(self.controller.report(self.posted));
+            }
+        }
+    }
+
+    /// Makes the batch durable, tells of it, and goes on with what follows from it.
+    async fn carry_out(&mut self, batch: Batch) {
+        let mut next = Some(batch);
+        while let Some(mut batch) = next.take() {
+            if !batch.is_empty() {
+                let (commits, written) = self.writer.commit(batch.take_commits()).await;
+                if let Err(error) = written {
+                    tracing::error!(%error, "the state cannot be written: requests are refused");
+                    return self.controller.abandon(batch, &error.to_string());
+                }
+                let replies = self.controller.commit(batch, commits);
+                self.snapshot.store(Arc::new(self.controller.topology().clone()));
+                for (reply, outcome) in replies {
+                    // A client that has gone does not need its answer.
+                    drop(reply.send(Ok(outcome)));
+                }
+            }
+            next = Some(self.controller.follow_up(Instant::now(), timestamp())).filter(|batch| !batch.is_empty());
+        }
+    }
+}
+
+/// Printing a hundred thousand flows takes long: not on the loop.
+fn put_into_words(dump: FinishedDump, topology: Arc<Topology>) {
+    tokio::task::spawn_blocking(move || {
+        let FinishedDump { bridge, flows, reply } = dump;
+        drop(reply.send(Ok(super::explain::explain_flows(&topology, bridge, &flows))));
+    });
+}

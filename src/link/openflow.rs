@@ -1,0 +1,142 @@
+//! Switches' connections: a socket on one side, a [`Switch`] on the other.
+
+use super::ConnectionId;
+use super::stream::{Acceptor, Stream};
+use bytes::BytesMut;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use weir_openflow::session::CloseReason;
+use weir_reconcile::{Order, Switch, SwitchConfig, SwitchEvent};
+
+/// What a connection tells the controller.
+#[derive(Debug)]
+pub enum ConnectionEvent {
+    /// A switch connected; orders for it go into `orders`.
+    Opened {
+        /// From where.
+        peer: SocketAddr,
+        /// Takes at most [`ORDERS_MAX`] orders that the switch has not taken yet.
+        orders: mpsc::Sender<Order>,
+    },
+    /// The switch has something to say. [`SwitchEvent::Closed`] is the last.
+    Switch(SwitchEvent),
+}
+
+/// Where events go.
+pub struct Controller<E> {
+    /// The controller's queue; a full queue slows the switches down.
+    pub queue: mpsc::Sender<E>,
+    /// How an event is wrapped.
+    pub wrap: fn(ConnectionId, ConnectionEvent) -> E,
+}
+
+impl<E> Clone for Controller<E> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), wrap: self.wrap }
+    }
+}
+
+/// Orders that may wait for one connection. A switch that falls further behind is compared as a whole.
+pub const ORDERS_MAX: usize = 256;
+
+/// Connections at a time: two for each of 4,000 hypervisors and some to spare.
+const CONNECTIONS_MAX: usize = 10_000;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 256 * 1024;
+
+/// Bytes of output below which more is gathered before writing.
+const WRITE_BYTES: usize = 256 * 1024;
+
+/// Accepts switches until the process ends.
+pub async fn listen<E: Send + 'static>(
+    listener: TcpListener,
+    acceptor: Acceptor,
+    config: SwitchConfig,
+    controller: Controller<E>,
+) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let next = AtomicU64::new(1);
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (socket, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a switch");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let id = ConnectionId(next.fetch_add(1, Ordering::Relaxed));
+        let (acceptor, config) = (acceptor.clone(), config.clone());
+        let (queue, wrap) = (controller.queue.clone(), controller.wrap);
+        tokio::spawn(async move {
+            let _place = place;
+            match acceptor.accept(socket).await {
+                Ok(stream) => {
+                    let (orders, waiting) = mpsc::channel(ORDERS_MAX);
+                    if queue.send(wrap(id, ConnectionEvent::Opened { peer, orders })).await.is_ok() {
+                        let tell = |told| wrap(id, ConnectionEvent::Switch(told));
+                        run(stream, Switch::new(config, Instant::now()), waiting, &queue, tell).await;
+                    }
+                }
+                Err(error) => tracing::warn!(%peer, %error, "switch refused"),
+            }
+        });
+    }
+}
+
+/// How long to wait before accepting again when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Pumps bytes, orders, events and time until the session is over.
+async fn run<E>(
+    stream: Stream,
+    mut switch: Switch,
+    mut orders: mpsc::Receiver<Order>,
+    queue: &mpsc::Sender<E>,
+    tell: impl Fn(SwitchEvent) -> E,
+) {
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut input = vec![0; READ_BYTES];
+    let mut output = BytesMut::with_capacity(WRITE_BYTES);
+    let mut unflushed = false;
+    loop {
+        while let Some(event) = switch.poll_event(Instant::now()) {
+            let last = matches!(event, SwitchEvent::Closed(_));
+            if queue.send(tell(event)).await.is_err() || last {
+                // What explains the end to the switch is already in the output.
+                let _ = tokio::time::timeout(LAST_WORDS, writer.write_all_buf(&mut output)).await;
+                return;
+            }
+        }
+        if output.len() < WRITE_BYTES {
+            switch.poll_transmit(Instant::now(), &mut output);
+        }
+        let deadline = switch.poll_timeout();
+        tokio::select! {
+            () = super::until(deadline) => switch.handle_timeout(Instant::now()),
+            sent = super::send(&mut writer, &mut output), if unflushed || !output.is_empty() => match sent {
+                Ok(flushed) => unflushed = !flushed,
+                Err(error) => switch.close(CloseReason::Disconnected(error.to_string())),
+            },
+            read = reader.read(&mut input), if switch.wants_read() => match read {
+                Ok(0) => switch.close(CloseReason::Disconnected("closed by the switch".to_owned())),
+                Ok(length) => switch.handle_bytes(Instant::now(), &input[..length]),
+                Err(error) => switch.close(CloseReason::Disconnected(error.to_string())),
+            },
+            order = orders.recv() => match order {
+                Some(order) => switch.order(Instant::now(), order),
+                None => switch.close(CloseReason::Local),
+            },
+        }
+    }
+}
+
+/// How long the last bytes of a session may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
