@@ -303,6 +303,12 @@ impl Session {
         self.events.pop_front()
     }
 
+    /// How many bytes the search for the ends of messages has looked at: each received byte
+    /// once at most, however the bytes arrive.
+    pub const fn looked_at(&self) -> u64 {
+        self.framer.looked_at()
+    }
+
     /// Whether transactions can be sent.
     pub fn is_ready(&self) -> bool {
         self.state == State::Ready
