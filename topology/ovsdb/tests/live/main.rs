@@ -307,7 +307,7 @@ fn every_operation_is_understood_by_the_server() {
         let outcome = connection.transact(&[note, operation, after]);
         match outcome {
             Err(TransactError::Operation { index: 1, operation, error, .. }) => {
-                assert_eq!((operation, error.as_str()), (name, expected))
+                assert_eq!((operation, error.as_str()), (name, expected));
             }
             other => panic!("{name}: {other:?}"),
         }
