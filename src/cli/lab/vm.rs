@@ -171,10 +171,10 @@ impl Vm {
     pub fn configure(&self) -> Result<(), LabError> {
         let mut lines = vec![format!("link set {DEVICE} up")];
         for Address { ip, prefix, gateway } in &self.guest.addresses {
-            let (family, nodad) = if ip.is_ipv6() { ("-6", " nodad") } else { ("-4", "") };
+            let nodad = if ip.is_ipv6() { " nodad" } else { "" };
             lines.push(format!("address add {ip}/{prefix} dev {DEVICE}{nodad}"));
             if let Some(gateway) = gateway {
-                lines.push(format!("{family} route add default via {gateway} dev {DEVICE}"));
+                lines.push(format!("route add default via {gateway} dev {DEVICE}"));
             }
         }
         self.namespace.ip(lines)
