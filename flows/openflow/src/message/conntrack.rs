@@ -78,7 +78,7 @@ impl CtFlush {
             match kind {
                 ORIGINAL => flush.original = wire::within(value, rest, CtTuple::parse)?.1,
                 REPLY => flush.reply = wire::within(value, rest, CtTuple::parse)?.1,
-                ZONE => flush.zone = Some(wire::within(value, rest, wire::u16)?.1),
+                ZONE => flush.zone = Some(wire::within(value, rest, padded_u16)?.1),
                 _ => return wire::fail(input, DecodeErrorKind::UnknownType(kind)),
             }
             input = rest;
@@ -95,7 +95,7 @@ impl CtFlush {
             }
         }
         if let Some(zone) = self.zone {
-            put_property(out, ZONE, |out| out.put_u16(zone));
+            put_u16(out, ZONE, zone);
         }
     }
 }
@@ -111,9 +111,9 @@ impl CtTuple {
             match kind {
                 SRC => tuple.src = Some(wire::within(value, rest, parse_address)?.1),
                 DST => tuple.dst = Some(wire::within(value, rest, parse_address)?.1),
-                SRC_PORT => ports.get_or_insert((0, 0)).0 = wire::within(value, rest, wire::u16)?.1,
-                DST_PORT => ports.get_or_insert((0, 0)).1 = wire::within(value, rest, wire::u16)?.1,
-                ICMP_ID => icmp.get_or_insert((0, 0, 0)).0 = wire::within(value, rest, wire::u16)?.1,
+                SRC_PORT => ports.get_or_insert((0, 0)).0 = wire::within(value, rest, padded_u16)?.1,
+                DST_PORT => ports.get_or_insert((0, 0)).1 = wire::within(value, rest, padded_u16)?.1,
+                ICMP_ID => icmp.get_or_insert((0, 0, 0)).0 = wire::within(value, rest, padded_u16)?.1,
                 ICMP_TYPE => icmp.get_or_insert((0, 0, 0)).1 = wire::within(value, rest, wire::u8)?.1,
                 ICMP_CODE => icmp.get_or_insert((0, 0, 0)).2 = wire::within(value, rest, wire::u8)?.1,
                 _ => return wire::fail(input, DecodeErrorKind::UnknownType(kind)),
@@ -139,16 +139,30 @@ impl CtTuple {
         match self.l4 {
             CtL4::Any => {}
             CtL4::Ports { src, dst } => {
-                put_property(out, SRC_PORT, |out| out.put_u16(src));
-                put_property(out, DST_PORT, |out| out.put_u16(dst));
+                put_u16(out, SRC_PORT, src);
+                put_u16(out, DST_PORT, dst);
             }
             CtL4::Icmp { id, kind, code } => {
-                put_property(out, ICMP_ID, |out| out.put_u16(id));
+                put_u16(out, ICMP_ID, id);
                 put_property(out, ICMP_TYPE, |out| out.put_u8(kind));
                 put_property(out, ICMP_CODE, |out| out.put_u8(code));
             }
         }
     }
+}
+
+/// 16 bits and, as the standard has it, as many of padding; a switch takes them without padding too.
+fn padded_u16(input: &[u8]) -> Parsed<'_, u16> {
+    let (rest, value) = wire::u16(input)?;
+    let (rest, ()) = wire::skip(rest, rest.len().min(2))?;
+    Ok((rest, value))
+}
+
+fn put_u16(out: &mut BytesMut, kind: u16, value: u16) {
+    put_property(out, kind, |out| {
+        out.put_u16(value);
+        out.put_u16(0);
+    });
 }
 
 /// IPv6, or IPv4 mapped into it.

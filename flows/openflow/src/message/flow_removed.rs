@@ -1,6 +1,6 @@
 //! The notice that a flow went.
 
-use crate::wire::{self, Counters, Parsed};
+use crate::wire::{self, Parsed};
 use crate::{Cookie, FlowKey, TableId};
 use bytes::{BufMut, BytesMut};
 use std::time::Duration;
@@ -102,13 +102,6 @@ impl FlowRemoved {
         out.put_u16(self.hard_timeout);
         out.put_u64(self.cookie.0);
         wire::put_match(out, &self.key.matching);
-        let counters = Counters {
-            duration: self.duration,
-            idle: Duration::ZERO,
-            packets: self.packets,
-            bytes: self.bytes,
-            flows: None,
-        };
-        wire::put_stats(out, &counters);
+        wire::put_last_stats(out, self.duration, self.packets, self.bytes);
     }
 }

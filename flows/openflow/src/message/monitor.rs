@@ -292,6 +292,6 @@ fn put_full(out: &mut BytesMut, event: u16, reason: u8, flow: &Flow) {
     out.put_u16(flow.key.priority);
     out.put_bytes(0, 4);
     out.put_u64(flow.cookie.0);
-    wire::put_match(out, &flow.key.matching);
+    wire::put_metadata(out, &flow.key.matching);
     wire::put_instructions(out, &flow.instructions);
 }

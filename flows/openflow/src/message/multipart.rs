@@ -461,7 +461,7 @@ impl AggregateStats {
 
     fn put(&self, out: &mut BytesMut) {
         let Self { packets, bytes, flows } = *self;
-        wire::put_stats(out, &Counters { packets, bytes, flows: Some(flows), ..Counters::default() });
+        wire::put_sums(out, packets, bytes, flows);
     }
 }
 

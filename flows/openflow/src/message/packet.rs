@@ -261,11 +261,11 @@ impl PacketIn {
         }
         put_property(out, ty::REASON, |out| out.put_u8(self.reason.number()));
         put_property(out, ty::METADATA, |out| wire::put_fields(out, &self.metadata));
-        if !self.userdata.is_empty() {
-            put_property(out, ty::USERDATA, |out| out.put_slice(&self.userdata));
-        }
         if let Some(continuation) = &self.continuation {
             put_property(out, ty::CONTINUATION, |out| out.put_slice(continuation));
+        }
+        if !self.userdata.is_empty() {
+            put_property(out, ty::USERDATA, |out| out.put_slice(&self.userdata));
         }
     }
 }

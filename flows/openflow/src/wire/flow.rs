@@ -349,21 +349,43 @@ fn stat(input: &[u8]) -> Parsed<'_, (u8, u64)> {
 }
 
 /// Writes an `ofp_stats` with its padding.
-pub(crate) fn put_stats(out: &mut BytesMut, counters: &Counters) {
+fn put_oxs(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut)) {
     let start = out.len();
     out.put_u32(0);
-    put_stat(out, DURATION, time_bits(counters.duration));
-    put_stat(out, IDLE_TIME, time_bits(counters.idle));
-    if let Some(flows) = counters.flows {
+    write(out);
+    put_length(out, start, start + 2);
+    pad(out, start);
+}
+
+/// Writes the statistics of a flow.
+fn put_stats(out: &mut BytesMut, counters: &Counters) {
+    put_oxs(out, |out| {
+        put_stat(out, DURATION, time_bits(counters.duration));
+        put_stat(out, IDLE_TIME, time_bits(counters.idle));
+        put_stat(out, PACKET_COUNT, counters.packets);
+        put_stat(out, BYTE_COUNT, counters.bytes);
+    });
+}
+
+/// Writes the statistics of a flow that went, as Open vSwitch does: without the time since its last packet.
+pub(crate) fn put_last_stats(out: &mut BytesMut, duration: Duration, packets: u64, bytes: u64) {
+    put_oxs(out, |out| {
+        put_stat(out, DURATION, time_bits(duration));
+        put_stat(out, PACKET_COUNT, packets);
+        put_stat(out, BYTE_COUNT, bytes);
+    });
+}
+
+/// Writes the sums of several flows in the order of Open vSwitch.
+pub(crate) fn put_sums(out: &mut BytesMut, packets: u64, bytes: u64, flows: u32) {
+    put_oxs(out, |out| {
+        put_stat(out, PACKET_COUNT, packets);
+        put_stat(out, BYTE_COUNT, bytes);
         out.put_u16(OXS_CLASS);
         out.put_u8(FLOW_COUNT << 1);
         out.put_u8(4);
         out.put_u32(flows);
-    }
-    put_stat(out, PACKET_COUNT, counters.packets);
-    put_stat(out, BYTE_COUNT, counters.bytes);
-    put_length(out, start, start + 2);
-    pad(out, start);
+    });
 }
 
 fn put_stat(out: &mut BytesMut, number: u8, value: u64) {

@@ -12,7 +12,7 @@ mod piece;
 pub(crate) use action::{actions, put_actions};
 pub(crate) use flow::{
     Counters, FlowHead, flow_mod, flow_mod_head, flow_stats, instructions, put_delete_head, put_flow_delete,
-    put_flow_mod, put_flow_stats, put_instructions, put_stats, stats, stats_head,
+    put_flow_mod, put_flow_stats, put_instructions, put_last_stats, put_sums, stats, stats_head,
 };
 pub(crate) use group::{group_desc, group_mod, put_group_desc, put_group_mod};
 pub(crate) use learn::WRITE_RESULT;
