@@ -25,6 +25,9 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// How long changes by others may gather before they are looked at.
 const SETTLE: Duration = Duration::from_millis(100);
 
+/// After this long without a repair the next one does not wait.
+const CALM: Duration = Duration::from_secs(30);
+
 /// What one switch should hold, what is on its way, and what is left to do.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -44,6 +47,8 @@ pub struct Reconciler {
     target: Option<u64>,
     audit_due: Option<Instant>,
     pause: Duration,
+    repair_delay: Duration,
+    last_repair: Option<Instant>,
     refusals: u32,
     counting: Option<Xid>,
     dump: Option<Dumping>,
@@ -92,6 +97,8 @@ impl Reconciler {
             target: None,
             audit_due: None,
             pause: PAUSE.0,
+            repair_delay: SETTLE,
+            last_repair: None,
             refusals: 0,
             counting: None,
             dump: None,
@@ -137,12 +144,13 @@ impl Reconciler {
             SessionEvent::Part { xid, reply, more } => self.part(now, xid, reply, more),
             SessionEvent::FlowUpdates(updates) => {
                 if updates.iter().any(is_foreign) {
-                    self.audit_within(now, SETTLE.max(self.pause - PAUSE.0));
+                    self.audit_within(now, self.settle_time(now));
                 }
             }
             SessionEvent::BundleCommitted { bundle, .. } => {
                 if self.in_flight.take_if(|flight| flight.bundle == bundle).is_some() {
                     self.refusals = 0;
+                    self.pause = PAUSE.0;
                 }
             }
             SessionEvent::BundleRejected { bundle, rejection } => {
@@ -154,7 +162,7 @@ impl Reconciler {
             SessionEvent::PortStatus(status) => self.events.push_back(SwitchEvent::Port(status)),
             SessionEvent::PacketIn(packet) => self.events.push_back(SwitchEvent::PacketIn(Box::new(packet))),
             SessionEvent::Closed(reason) => self.events.push_back(SwitchEvent::Closed(reason)),
-            SessionEvent::FlowRemoved(_) => self.audit_within(now, SETTLE),
+            SessionEvent::FlowRemoved(_) => self.audit_within(now, self.settle_time(now)),
             SessionEvent::RoleStatus(_)
             | SessionEvent::Collected { .. }
             | SessionEvent::Reply { .. }
@@ -264,16 +272,28 @@ impl Reconciler {
     fn finish_reading(&mut self, now: Instant, comparison: Comparison) {
         self.target = Some(comparison.revision);
         let (edits, repair) = comparison.finish();
-        self.compared = true;
-        if repair.is_clean() {
-            self.pause = PAUSE.0;
-        } else {
-            // Somebody who keeps changing our flows must not keep us busy: each repair waits longer for the next.
-            self.pause = (self.pause * 2).min(PAUSE.1);
+        if self.compared && !repair.is_clean() {
+            self.repaired(now);
+        }
+        if !repair.is_clean() {
             self.events.push_back(SwitchEvent::Repaired(repair));
         }
+        self.compared = true;
         self.audit_due = Some(now + self.audit_interval);
         self.enqueue(edits);
+    }
+
+    /// Somebody who keeps changing our flows must not keep us busy: repairs in quick succession wait longer and longer.
+    fn repaired(&mut self, now: Instant) {
+        let calm = self.last_repair.is_none_or(|last| now.duration_since(last) > CALM);
+        self.repair_delay = if calm { SETTLE } else { (self.repair_delay * 2).min(PAUSE.1) };
+        self.last_repair = Some(now);
+    }
+
+    /// How long changes by others may gather now.
+    fn settle_time(&self, now: Instant) -> Duration {
+        let calm = self.last_repair.is_none_or(|last| now.duration_since(last) > CALM);
+        if calm { SETTLE } else { self.repair_delay }
     }
 
     fn enqueue(&mut self, edits: Vec<EncodedEdit>) {
