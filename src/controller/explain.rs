@@ -8,7 +8,7 @@ use weir_openflow::text::{Named, Names};
 use weir_openflow::{Cookie, TableId};
 
 /// Names the owner of each flow of a dump in the notation of `ovs-ofctl`. Lines that are no flows are passed over.
-pub fn explain_dump(topology: &Topology, dump: &str) -> Vec<ExplainedFlow> {
+pub(super) fn explain_dump(topology: &Topology, dump: &str) -> Vec<ExplainedFlow> {
     dump.lines()
         .map(str::trim)
         .filter(|line| line.contains("actions="))
@@ -18,7 +18,7 @@ pub fn explain_dump(topology: &Topology, dump: &str) -> Vec<ExplainedFlow> {
 
 /// Prints the flows of a bridge with table names, in the order in which packets meet them, each with its owner. A part
 /// that cannot be read, because somebody else's flow in it has what Weir does not know, is told as such.
-pub fn explain_flows(topology: &Topology, bridge: Bridge, parts: &[FlowEntries]) -> Vec<ExplainedFlow> {
+pub(super) fn explain_flows(topology: &Topology, bridge: Bridge, parts: &[FlowEntries]) -> Vec<ExplainedFlow> {
     let names = Names::of_tables(table_names(bridge).into_iter().map(|(id, name)| (TableId(id), name)));
     let mut flows = Vec::new();
     let mut unreadable = Vec::new();

@@ -92,6 +92,11 @@ impl Host {
         SwitchId { host: self.name.clone(), bridge }
     }
 
+    /// Whether any session is up.
+    pub(super) const fn is_heard_of(&self) -> bool {
+        self.database.is_some() || self.integration.connection.is_some() || self.tunnel.connection.is_some()
+    }
+
     /// Whether every session is up.
     pub(super) const fn is_connected(&self) -> bool {
         self.database.is_some() && self.integration.connection.is_some() && self.tunnel.connection.is_some()

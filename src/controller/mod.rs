@@ -9,18 +9,24 @@
 //!
 //! [`Controller`] is plain code without waiting: [`run`] gives it what arrived and carries out what it wants.
 
+mod batch;
 mod board;
 mod comparisons;
 mod core;
+mod database;
+mod dump;
 mod event;
 mod explain;
 mod host;
 mod progress;
 mod run;
 mod status;
+mod switches;
 
-pub use self::core::{Batch, Controller};
-pub use board::Board;
+pub use self::core::Controller;
+pub use batch::{Batch, Reply};
+pub use board::{Board, Posted};
+pub use dump::FinishedDump;
 pub use event::Event;
 pub use progress::{Progress, SwitchId};
 pub use run::{StartError, Started, start};

@@ -1,7 +1,9 @@
 //! The loop: events in batches to the controller, its batches to the store, its answers to the clients.
 
+use super::batch::Batch;
 use super::board::Board;
-use super::core::{Batch, Controller, FinishedDump};
+use super::core::Controller;
+use super::dump::FinishedDump;
 use super::event::Event;
 use crate::api::{self, ApiConfig, ApiRequest, Backend, DumpRequest, ServerLimits};
 use crate::config::Config;

@@ -81,8 +81,15 @@ pub async fn listen<E: Send + 'static>(
                 Ok(stream) => {
                     let (orders, waiting) = mpsc::channel(ORDERS_MAX);
                     if queue.send(wrap(id, ConnectionEvent::Opened { peer, orders })).await.is_ok() {
-                        let tell = |told| wrap(id, ConnectionEvent::Switch(told));
-                        run(stream, Switch::new(config, Instant::now()), waiting, &queue, tell).await;
+                        let tell = move |told| wrap(id, ConnectionEvent::Switch(told));
+                        let told = queue.clone();
+                        let switch = Switch::new(config, Instant::now());
+                        let running = tokio::spawn(async move { run(stream, switch, waiting, &queue, tell).await });
+                        // A defect costs this connection only, and the controller hears of its end.
+                        if let Err(error) = running.await {
+                            let reason = CloseReason::Disconnected(format!("internal error: {error}"));
+                            drop(told.send(tell(SwitchEvent::Closed(reason))).await);
+                        }
                     }
                 }
                 Err(error) => tracing::warn!(%peer, %error, "switch refused"),

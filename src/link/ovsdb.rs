@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use weir_ovsdb::{Backoff, Wanted};
 
 /// What a database tells the controller, and from where.
@@ -24,6 +24,8 @@ pub struct DatabaseEvent {
     pub peer: SocketAddr,
     /// What it tells.
     pub event: HypervisorEvent,
+    /// Ends the connection when notified.
+    pub hang_up: Arc<Notify>,
 }
 
 /// What every hypervisor is set up with.
@@ -121,7 +123,7 @@ pub async fn listen<E: Send + 'static>(
         tokio::spawn(async move {
             let _place = place;
             match acceptor.accept(socket).await {
-                Ok(stream) => run(stream, peer, &setup, &queue, wrap).await,
+                Ok(stream) => supervise(stream, peer, setup, queue, wrap).await,
                 Err(error) => tracing::warn!(%peer, %error, "database refused"),
             }
         });
@@ -140,7 +142,7 @@ pub async fn dial<E: Send + 'static>(
         match connector.connect(&target).await.and_then(|stream| Ok((stream.socket().peer_addr()?, stream))) {
             Ok((peer, stream)) => {
                 backoff.succeed();
-                run(stream, peer, &setup, &controller.queue, controller.wrap).await;
+                supervise(stream, peer, Arc::clone(&setup), controller.queue.clone(), controller.wrap).await;
             }
             Err(error) => tracing::warn!(%target, %error, "cannot reach the database"),
         }
@@ -151,10 +153,28 @@ pub async fn dial<E: Send + 'static>(
     }
 }
 
+/// Runs a connection such that a defect costs this connection only, and the controller hears of its end.
+async fn supervise<E: Send + 'static>(
+    stream: Stream,
+    peer: SocketAddr,
+    setup: Arc<Setup>,
+    queue: mpsc::Sender<E>,
+    wrap: fn(DatabaseEvent) -> E,
+) {
+    let connection = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
+    let told = queue.clone();
+    let running = tokio::spawn(async move { run(stream, (connection, peer), &setup, &queue, wrap).await });
+    if let Err(error) = running.await {
+        let event = HypervisorEvent::Closed(format!("internal error: {error}"));
+        let event = DatabaseEvent { connection, peer, event, hang_up: Arc::default() };
+        drop(told.send(wrap(event)).await);
+    }
+}
+
 /// Pumps bytes, events and time until the session is over.
 async fn run<E>(
     stream: Stream,
-    peer: SocketAddr,
+    (connection, peer): (ConnectionId, SocketAddr),
     setup: &Setup,
     queue: &mpsc::Sender<E>,
     wrap: fn(DatabaseEvent) -> E,
@@ -163,16 +183,17 @@ async fn run<E>(
         Ok(local) => local.ip(),
         Err(error) => return tracing::warn!(%peer, %error, "database lost"),
     };
-    let connection = ConnectionId(NEXT.fetch_add(1, Ordering::Relaxed));
     let mut hypervisor = Hypervisor::new(Instant::now(), setup.wanted(local));
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut input = vec![0; READ_BYTES];
     let mut output = Bytes::new();
     let mut unflushed = false;
+    let hang_up = Arc::new(Notify::new());
     loop {
         while let Some(event) = hypervisor.poll_event() {
             let last = matches!(event, HypervisorEvent::Closed(_));
-            if queue.send(wrap(DatabaseEvent { connection, peer, event })).await.is_err() || last {
+            let event = DatabaseEvent { connection, peer, event, hang_up: Arc::clone(&hang_up) };
+            if queue.send(wrap(event)).await.is_err() || last {
                 return;
             }
         }
@@ -182,6 +203,7 @@ async fn run<E>(
         let deadline = hypervisor.poll_timeout();
         tokio::select! {
             () = super::until(deadline) => hypervisor.handle_timeout(Instant::now()),
+            () = hang_up.notified() => hypervisor.close("closed by the controller".to_owned()),
             sent = super::send(&mut writer, &mut output), if unflushed || output.has_remaining() => match sent {
                 Ok(flushed) => unflushed = !flushed,
                 Err(error) => hypervisor.close(error.to_string()),

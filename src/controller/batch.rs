@@ -1,0 +1,40 @@
+//! Commands carried out together, durable together.
+
+use crate::api::Failure;
+use tokio::sync::oneshot;
+use weir_model::{Commit, Outcome, Topology};
+
+/// Commands carried out in memory and not durable yet.
+#[derive(Debug)]
+pub struct Batch {
+    pub(super) before: Topology,
+    /// The topology after each of the commits.
+    pub(super) after: Vec<Topology>,
+    commits: Vec<Commit>,
+    pub(super) replies: Vec<Reply>,
+}
+
+/// A client that waits, and its answer.
+pub type Reply = (oneshot::Sender<Result<Outcome, Failure>>, Outcome);
+
+impl Batch {
+    /// A batch that begins with `before`.
+    pub(super) const fn new(before: Topology) -> Self {
+        Self { before, after: Vec::new(), commits: Vec::new(), replies: Vec::new() }
+    }
+
+    /// What must be made durable, in order.
+    pub fn take_commits(&mut self) -> Vec<Commit> {
+        std::mem::take(&mut self.commits)
+    }
+
+    /// Whether nothing changed and nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.after.is_empty() && self.replies.is_empty()
+    }
+
+    pub(super) fn push(&mut self, topology: Topology, commit: Commit) {
+        self.after.push(topology);
+        self.commits.push(commit);
+    }
+}
