@@ -1,7 +1,7 @@
 //! The session against a real Open vSwitch.
 
 use crate::link::{Link, listen};
-use crate::switch::OpenVSwitch;
+use crate::vswitchd::OpenVSwitch;
 use bytes::Bytes;
 use std::time::Instant;
 use weir_openflow::message::{
