@@ -1,1 +1,10 @@
-//! bench
+//! What the benchmarks share: a real switch to measure, a connection to it, and reports.
+
+pub mod cloud;
+pub mod connection;
+pub mod flows;
+pub mod report;
+pub mod switch;
+
+/// A failure of a benchmark, as text.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
