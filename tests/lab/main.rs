@@ -3,5 +3,16 @@
 //! Each test builds a lab of its own in network namespaces and waits for conditions, never for time. Needs root and
 //! Open vSwitch; `weir lab up` says what is missing.
 
+mod isolation;
+mod malformed;
+mod migration;
+mod neighbours;
 mod plumbing;
+mod provisioning;
+mod repair;
+mod restart;
+mod spoofing;
+mod status;
+mod switch;
+mod tools;
 mod world;

@@ -1,0 +1,114 @@
+//! A VM that lies about who it is.
+
+use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
+
+use serde_json::json;
+use weir::cli::lab::wait::Look;
+use weir::cli::lab::{DEVICE, LabError, Vm, echo_requests};
+
+use super::world::{Failure, Tested, World, address};
+
+/// What a lie is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Lie {
+    Mac,
+    Ipv4,
+    Ipv6,
+    Arp,
+    DhcpServer,
+}
+
+const LIES: [Lie; 5] = [Lie::Mac, Lie::Ipv4, Lie::Ipv6, Lie::Arp, Lie::DhcpServer];
+
+/// Whether the victim got to see a lie of the liar.
+fn gets_through(lie: Lie, liar: &Vm, victim: &Vm) -> Result<bool, Failure> {
+    match lie {
+        Lie::Mac => {
+            let own = &liar.guest().mac;
+            liar.namespace().ip([format!("link set {DEVICE} address fa:16:3e:66:66:66")])?;
+            let seen = echo_seen(liar, victim, address(liar, false)?);
+            liar.namespace().ip([format!("link set {DEVICE} address {own}")])?;
+            seen
+        }
+        Lie::Ipv4 | Lie::Ipv6 => {
+            let source: IpAddr = if lie == Lie::Ipv4 { "10.0.0.66" } else { "fd00:10::66" }.parse()?;
+            let (prefix, option) = if source.is_ipv6() { (64, "nodad") } else { (24, "") };
+            liar.namespace().ip([format!("address add {source}/{prefix} dev {DEVICE} {option}")])?;
+            let seen = echo_seen(liar, victim, source);
+            liar.namespace().ip([format!("address delete {source}/{prefix} dev {DEVICE}")])?;
+            seen
+        }
+        Lie::Arp => {
+            // Gratuitous ARP for an address that is not the liar's.
+            let claimed = "10.0.0.77";
+            liar.namespace().ip([format!("address add {claimed}/32 dev {DEVICE}")])?;
+            victim.namespace().tool("sysctl").args(["-q", &format!("net.ipv4.conf.{DEVICE}.arp_accept=1")]).run()?;
+            liar.namespace().tool("arping").args(["-q", "-U", "-c", "2", "-w", "1", "-I", DEVICE, claimed]).output()?;
+            liar.namespace().ip([format!("address delete {claimed}/32 dev {DEVICE}")])?;
+            let neighbours = victim.namespace().tool("ip").args(["neighbour", "show", claimed]).run()?;
+            Ok(neighbours.contains(&liar.guest().mac))
+        }
+        Lie::DhcpServer => datagram_seen(liar, victim, 67),
+    }
+}
+
+/// Whether the victim sees an echo request from a source address, sent to its MAC address without asking for it: an
+/// ARP request or neighbour solicitation with a false source would not get out either and hide the packet itself.
+fn echo_seen(liar: &Vm, victim: &Vm, source: IpAddr) -> Result<bool, Failure> {
+    let target = address(victim, source.is_ipv6())?;
+    liar.namespace()
+        .ip([format!("neighbour replace {target} lladdr {} nud permanent dev {DEVICE}", victim.guest().mac)])?;
+    let before = echo_requests(victim.namespace(), source.is_ipv6())?;
+    liar.namespace()
+        .tool("ping")
+        .args(["-c", "2", "-i", "0.1", "-W", "0.3", "-I", &source.to_string(), &target.to_string()])
+        .output()?;
+    Ok(echo_requests(victim.namespace(), source.is_ipv6())? > before)
+}
+
+/// Whether a UDP datagram from a source port arrives.
+fn datagram_seen(from: &Vm, to: &Vm, source_port: u16) -> Result<bool, Failure> {
+    let target = (address(to, false)?, 6868);
+    let receiver = to.namespace().within(|| UdpSocket::bind(target))??;
+    receiver.set_read_timeout(Some(Duration::from_millis(500)))?;
+    from.namespace().within(|| UdpSocket::bind(("0.0.0.0", source_port))?.send_to(b"x", target))??;
+    Ok(receiver.recv(&mut [0; 8]).is_ok())
+}
+
+#[test]
+fn false_sources_do_not_get_out() -> Tested {
+    let mut world = World::new(2)?;
+    let tenant = world.tenant(1)?;
+    let liar = world.boot(&tenant, "liar", "h1", 11)?;
+    let near = world.boot(&tenant, "near", "h1", 12)?;
+    let far = world.boot(&tenant, "far", "h2", 13)?;
+    for victim in [&near, &far] {
+        world.wait_reach(&liar, victim)?;
+        assert!(datagram_seen(&liar, victim, 6767)?, "an honest datagram arrives");
+        for lie in LIES {
+            assert!(!gets_through(lie, &liar, victim)?, "{lie:?} reached {}", victim.name());
+        }
+        world.wait_reach(&liar, victim)?;
+    }
+
+    // The same lies get through where the operator lifts the protection: they were well told. So is the lie a VM
+    // tells with an address that it may use.
+    let port = &liar.guest().port;
+    world.api.update("ports", port, json!({"allowed_address_pairs": [{"ip_address": "10.0.0.66"}]}))?;
+    settle(&world, "an allowed address", || gets_through(Lie::Ipv4, &liar, &far))?;
+    assert!(!gets_through(Lie::Ipv6, &liar, &far)?);
+    world.api.update("ports", port, json!({"allowed_address_pairs": [], "port_security_enabled": false}))?;
+    for lie in LIES {
+        settle(&world, &format!("{lie:?} without port security"), || gets_through(lie, &liar, &far))?;
+    }
+    Ok(())
+}
+
+/// Waits until something that a change of a port allows is so.
+fn settle(world: &World, what: &str, mut look: impl FnMut() -> Result<bool, Failure>) -> Result<(), LabError> {
+    world.wait(what, || match look() {
+        Ok(seen) => Ok(Look::when(seen, "it does not arrive")),
+        Err(failure) => Ok(Look::not_yet(format!("{failure:?}"))),
+    })
+}

@@ -1,0 +1,71 @@
+//! What an operator types: `weir hosts`, `weir flows`, `weir lab`, `weir demo`.
+
+use weir::cli::lab::{Namespace, Tool};
+
+use super::switch::BRIDGES;
+use super::world::{Tested, World, fresh_name, program};
+
+#[test]
+fn hosts_and_flows_name_what_they_show() -> Tested {
+    let mut world = World::new(2)?;
+    let tenant = world.tenant(1)?;
+    let a = world.boot(&tenant, "a", "h1", 11)?;
+    world.boot(&tenant, "b", "h2", 12)?;
+    let namespace = world.lab.controller()?.namespace().clone();
+    let weir = |arguments: &[&str]| -> Tool { namespace.tool(&program().to_string_lossy()).args(arguments) };
+
+    let hosts = weir(&["hosts"]).run()?;
+    for word in ["h1", "h2", "192.0.2.11", "192.0.2.12", "br-int", "br-tun"] {
+        assert!(hosts.contains(word), "no {word} in\n{hosts}");
+    }
+
+    let host = world.lab.host("h1")?;
+    for bridge in BRIDGES {
+        let live = weir(&["flows", "h1", bridge]).run()?;
+        assert!(live.contains("classify"), "table names\n{live}");
+        let dump = host.ofctl("dump-flows", bridge, &[])?;
+        let explained = weir(&["flows", "explain"]).input(dump).run()?;
+        for text in [&live, &explained] {
+            assert!(text.contains("net1") || text.contains(&tenant.network), "the network\n{text}");
+        }
+    }
+    let live = weir(&["flows", "h1", "br-int"]).run()?;
+    assert!(live.contains(&a.guest().port) || live.contains("port a"), "the port\n{live}");
+    let unknown = weir(&["flows", "h9"]).output()?;
+    assert!(!unknown.status.success(), "a host that is not there");
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("h9"));
+    Ok(())
+}
+
+#[test]
+fn the_demo_shows_what_is_expected_and_leaves_nothing() -> Tested {
+    let name = fresh_name()?;
+    let shown = Tool::new(&program().to_string_lossy()).args(["demo", "--once", "--name", name.as_str()]).run()?;
+    assert!(shown.contains("Seen as expected"), "{shown}");
+    assert_eq!(Namespace::all(name.as_str())?, []);
+    assert!(!name.directory().exists());
+    Ok(())
+}
+
+#[test]
+fn a_lab_by_hand() -> Tested {
+    let name = fresh_name()?;
+    let lab = |arguments: &[&str]| -> Tool {
+        let (action, rest) = arguments.split_at(1);
+        let program = program();
+        Tool::new(&program.to_string_lossy()).arg("lab").args(action).args(["--name", name.as_str()]).args(rest)
+    };
+    lab(&["up", "--hosts", "1", "--controller", "none"]).run()?;
+    let again = lab(&["up"]).output()?;
+    assert!(String::from_utf8_lossy(&again.stderr).contains("weir lab down"), "says what to do: {again:?}");
+    let status = lab(&["status"]).run()?;
+    assert!(status.contains("h1") && status.contains("ovs-vswitchd ("), "{status}");
+    let bridges = lab(&["exec", "h1", "--", "ovs-vsctl", "list-br"]).run()?;
+    assert_eq!(bridges, "br-phy\n");
+    assert_eq!(lab(&["exec", "h1", "--", "sh", "-c", "exit 7"]).output()?.status.code(), Some(7));
+    assert!(!lab(&["exec", "h2", "--", "true"]).output()?.status.success(), "there is no h2");
+    lab(&["down"]).run()?;
+    lab(&["down"]).run()?;
+    assert_eq!(Namespace::all(name.as_str())?, []);
+    Ok(())
+}
