@@ -333,6 +333,14 @@ fn faults_are_told_with_their_position() {
 }
 
 #[test]
+fn text_that_is_no_utf8_is_refused() {
+    let mut peer = ready();
+    peer.tell_bytes(b"{\"id\":1,\"method\":\"\xff\",\"params\":[]}");
+    let reason = peer.close_reason().expect("malformed").to_string();
+    assert!(reason.contains("invalid unicode code point"), "{reason}");
+}
+
+#[test]
 fn an_update_before_the_first_rows_is_refused() {
     let reason = refusal(&[update(BRIDGE, &json!({"delete": null}))]);
     assert!(matches!(reason, Some(CloseReason::Message(_))), "{reason:?}");
