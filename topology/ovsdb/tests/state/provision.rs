@@ -211,6 +211,24 @@ fn what_ovs_vswitchd_could_not_do_is_reported() {
 }
 
 #[test]
+fn a_controller_that_is_already_weir_is_not_set_twice() {
+    let mut database = host(&[ENCAP]);
+    let set_by_hand = database.put("Controller", Row::new().with("target", "tcp:192.0.2.9:6653"));
+    let bridge = Row::new().with("name", "br-int").with("controller", set_by_hand);
+    add_bridge(&mut database, bridge, &[]);
+    provision(&mut database);
+    let (_, bridge) = database.named("Bridge", "br-int").expect("a bridge");
+    assert_eq!(bridge.uuids("controller"), Ok(BTreeSet::from([set_by_hand])));
+    let (_, row) = database.table("Controller").find(|(uuid, _)| *uuid == set_by_hand).expect("kept");
+    assert_eq!(row.string("connection_mode"), Ok("out-of-band"));
+    assert_eq!(row.integer("inactivity_probe"), Ok(10_000));
+    // Weir did not make it, so it stays.
+    let removal = unprovision(&mirror_of(&database));
+    carry_out(&mut database, &removal);
+    assert_eq!(database.table("Controller").count(), 1);
+}
+
+#[test]
 fn a_plan_fails_as_a_whole_when_the_database_has_changed() {
     let mut database = host(&[ENCAP]);
     let bridge = add_bridge(&mut database, Row::new().with("name", "br-int"), &[]);
