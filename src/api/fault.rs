@@ -90,7 +90,7 @@ impl From<Failure> for Fault {
             Failure::Rejected(rejection) => rejection.into(),
             Failure::Store(reason) => {
                 tracing::error!(%reason, "a command could not be made durable");
-                Self::unavailable("The change could not be stored; nothing has changed.")
+                Self::unavailable("The change could not be stored.")
             }
             Failure::ShuttingDown => Self::unavailable("The controller is shutting down."),
         }

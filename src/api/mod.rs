@@ -20,6 +20,9 @@ mod version;
 mod view;
 mod weir;
 
+#[cfg(test)]
+mod policy_tests;
+
 pub use backend::{
     ApiRequest, Backend, DumpFailure, DumpRequest, Explain, ExplainedFlow, Failure, HostReport, LinkState,
     PortProgress, Progress, SwitchReport,

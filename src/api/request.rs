@@ -8,51 +8,60 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde_json::Value;
 
+/// Bytes that are read beyond a limit and thrown away, so that a client that is still sending hears the answer.
+const DRAINED: usize = 16 << 20;
+
 /// Reads a body that is at most `limit` bytes long.
 ///
 /// # Errors
 /// 413 over the limit, 408 when it comes too slowly, 400 when it breaks off.
-pub(crate) async fn body(
-    headers: &HeaderMap,
-    mut body: Body,
-    limit: usize,
-    config: &ApiConfig,
-) -> Result<Bytes, Fault> {
+pub(crate) async fn body(headers: &HeaderMap, body: Body, limit: usize, config: &ApiConfig) -> Result<Bytes, Fault> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())
-        .and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
+        .and_then(|length| length.parse::<usize>().ok())
+        .unwrap_or(0);
+    if announced > limit.saturating_add(DRAINED) {
         return Err(Fault::too_large(limit));
     }
-    let reading = async {
-        let mut first = Bytes::new();
-        let mut rest = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| Fault::bad_request("The body broke off."))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if first.len() + rest.len() + data.len() > limit {
-                return Err(Fault::too_large(limit));
-            }
-            if first.is_empty() {
-                first = data;
-                continue;
-            }
-            if rest.is_empty() {
-                rest.reserve(announced.unwrap_or(0).max(first.len() + data.len()));
-                rest.extend_from_slice(&first);
-                first = Bytes::new();
-            }
-            rest.extend_from_slice(&data);
-        }
-        Ok(if rest.is_empty() { first } else { rest.freeze() })
-    };
-    match tokio::time::timeout(config.body_timeout, reading).await {
+    match tokio::time::timeout(config.body_timeout, collect(body, limit, announced)).await {
         Ok(result) => result,
         Err(_) => {
             Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "HTTPRequestTimeout", "The body did not arrive in time."))
         }
     }
+}
+
+async fn collect(mut body: Body, limit: usize, announced: usize) -> Result<Bytes, Fault> {
+    // Most bodies come in one piece, which is then not copied.
+    let mut only: Option<Bytes> = None;
+    let mut whole = BytesMut::new();
+    let mut total = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Fault::bad_request("The body broke off."))?;
+        let Ok(data) = frame.into_data() else { continue };
+        let before = total;
+        total += data.len();
+        if total > limit {
+            if total > limit.saturating_add(DRAINED) {
+                break;
+            }
+            continue;
+        }
+        if before == 0 {
+            only = Some(data);
+            continue;
+        }
+        if let Some(first) = only.take() {
+            whole.reserve(announced.min(limit).max(first.len() + data.len()));
+            whole.extend_from_slice(&first);
+        }
+        whole.extend_from_slice(&data);
+    }
+    if total > limit {
+        return Err(Fault::too_large(limit));
+    }
+    Ok(only.unwrap_or_else(|| whole.freeze()))
 }
 
 /// Refuses bodies that say that they are something else than JSON. Clients that say nothing, or what `curl` says by

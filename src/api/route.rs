@@ -10,7 +10,7 @@ use super::{ApiConfig, extension, request, tags, version, weir};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -89,20 +89,18 @@ fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Fault> {
 async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
     let (parts, body) = request.into_parts();
     let (method, headers) = (&parts.method, &parts.headers);
-    let caller = Caller::of(headers, &front.config)?;
-    let scene = Scene { backend: &front.backend, caller: &caller, dns_domain: &front.config.dns_domain };
     let segments = segments(parts.uri.path())?;
     let path: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+    // The body is read in any case: a client that is still sending would miss the answer.
+    let bytes = request::body(headers, body, body_max(method, &path, &front.config), &front.config).await?;
+    let caller = Caller::of(headers, &front.config)?;
+    let scene = Scene { backend: &front.backend, caller: &caller, dns_domain: &front.config.dns_domain };
     let base = || request::base(&parts.uri, headers);
     let ok = |body| Ok(Answer { status: StatusCode::OK, body });
     match path.as_slice() {
         [] if method == Method::GET => ok(version::versions(&base())),
         [] => Err(Fault::method_not_allowed()),
-        ["weir", "v1", rest @ ..] => {
-            let limit = front.config.dump_body_max;
-            let body = read(method, headers, body, limit, &front.config).await?.map(|(body, _)| body);
-            weir::answer(scene, method, rest, body).await
-        }
+        ["weir", "v1", rest @ ..] => weir::answer(scene, method, rest, json(method, headers, &bytes)?).await,
         ["v2.0" | "v2.0.json"] if method == Method::GET => {
             let names = [
                 (Network::NAME, Network::COLLECTION),
@@ -114,11 +112,11 @@ async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
         ["v2.0" | "v2.0.json"] => Err(Fault::method_not_allowed()),
         ["v2.0", collection, rest @ ..] => {
             let (collection, rest) = unsuffixed(collection, rest);
-            let target = Target { scene, front, parts: &parts, rest: &rest };
+            let target = Target { scene, config: &front.config, parts: &parts, rest: &rest };
             match collection {
-                Network::COLLECTION => target.answer::<Network>(body).await,
-                Subnet::COLLECTION => target.answer::<Subnet>(body).await,
-                Port::COLLECTION => target.answer::<Port>(body).await,
+                Network::COLLECTION => target.answer::<Network>(&bytes).await,
+                Subnet::COLLECTION => target.answer::<Subnet>(&bytes).await,
+                Port::COLLECTION => target.answer::<Port>(&bytes).await,
                 "extensions" if method != Method::GET => Err(Fault::not_found()),
                 "extensions" => match rest.as_slice() {
                     [] => ok(extension::all()),
@@ -129,6 +127,15 @@ async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
             }
         }
         _ => Err(Fault::not_found()),
+    }
+}
+
+/// Bytes of the largest body that is taken.
+fn body_max(method: &Method, path: &[&str], config: &ApiConfig) -> usize {
+    match path {
+        ["weir", "v1", "flows", "explain"] => config.dump_body_max,
+        ["v2.0", _] if method == Method::POST => config.bulk_body_max,
+        _ => config.single_body_max,
     }
 }
 
@@ -146,40 +153,31 @@ fn unsuffixed<'a>(collection: &'a str, rest: &[&'a str]) -> (&'a str, Vec<&'a st
     }
 }
 
-/// The body of a request as JSON with the bytes that it had; `None` where there is none.
-async fn read(
-    method: &Method,
-    headers: &axum::http::HeaderMap,
-    body: Body,
-    limit: usize,
-    config: &ApiConfig,
-) -> Result<Option<(Value, usize)>, Fault> {
-    if !matches!(*method, Method::POST | Method::PUT | Method::DELETE) {
-        return Ok(None);
+/// The body of a request that may have one, as JSON; `None` where there is none.
+fn json(method: &Method, headers: &HeaderMap, bytes: &[u8]) -> Result<Option<Value>, Fault> {
+    match *method {
+        _ if bytes.is_empty() => Ok(None),
+        Method::DELETE => Err(Fault::bad_request("Request body is not supported in DELETE.")),
+        Method::POST | Method::PUT => {
+            request::expect_json(headers)?;
+            request::json(bytes).map(Some)
+        }
+        _ => Ok(None),
     }
-    let bytes = request::body(headers, body, limit, config).await?;
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    if method == Method::DELETE {
-        return Err(Fault::bad_request("Request body is not supported in DELETE."));
-    }
-    request::expect_json(headers)?;
-    Ok(Some((request::json(&bytes)?, bytes.len())))
 }
 
 /// A request of a resource.
 struct Target<'a> {
     scene: Scene<'a>,
-    front: &'a Front,
+    config: &'a ApiConfig,
     parts: &'a axum::http::request::Parts,
     /// The path after the collection.
     rest: &'a [&'a str],
 }
 
 impl Target<'_> {
-    async fn answer<R: Resource>(&self, body: Body) -> Result<Answer, Fault> {
-        let (scene, config) = (self.scene, &self.front.config);
+    async fn answer<R: Resource>(&self, bytes: &[u8]) -> Result<Answer, Fault> {
+        let scene = self.scene;
         let (method, headers) = (&self.parts.method, &self.parts.headers);
         let allowed: &[Method] = match self.rest {
             [] => &[Method::GET, Method::POST],
@@ -192,8 +190,7 @@ impl Target<'_> {
             return Err(Fault::method_not_allowed());
         }
         let if_revision = request::if_match(headers)?;
-        let limit = if self.rest.is_empty() { config.bulk_body_max } else { config.single_body_max };
-        let given = read(method, headers, body, limit, config).await?;
+        let given = json(method, headers, bytes)?;
         let missing = || Fault::bad_request(format!("Unable to find '{}' in request body", R::NAME));
         match *self.rest {
             [] if method == Method::GET => {
@@ -201,11 +198,11 @@ impl Target<'_> {
                 operate::list::<R>(scene, &url, &self.parameters()?)
             }
             [] => {
-                let (body, bytes) = given.ok_or_else(missing)?;
-                operate::create::<R>(scene, body, bytes, config.single_body_max).await
+                let body = given.ok_or_else(missing)?;
+                operate::create::<R>(scene, body, bytes.len(), self.config.single_body_max).await
             }
             [id] => match *method {
-                Method::PUT => operate::update::<R>(scene, id, given.ok_or_else(missing)?.0, if_revision).await,
+                Method::PUT => operate::update::<R>(scene, id, given.ok_or_else(missing)?, if_revision).await,
                 Method::DELETE => {
                     operate::delete::<R>(scene, id, if_revision).await?;
                     Ok(Answer { status: StatusCode::NO_CONTENT, body: Vec::new() })
@@ -213,8 +210,7 @@ impl Target<'_> {
                 _ => operate::show::<R>(scene, id, &self.parameters()?),
             },
             [id, _, ref tag @ ..] => {
-                let body = given.map(|(body, _)| body);
-                tags::answer::<R>(scene, method, id, tag.first().copied(), body, if_revision).await
+                tags::answer::<R>(scene, method, id, tag.first().copied(), given, if_revision).await
             }
         }
     }

@@ -8,6 +8,9 @@ mod error;
 mod key;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{OpenError, StoreError};
 pub use writer::Writer;
 
@@ -16,7 +19,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, St
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use weir_model::{Commit, FORMAT, Record, Revision};
+use weir_model::{Change, Commit, Diff, FORMAT, Record, Revision};
 
 /// Name of the file in the data directory.
 pub const FILE: &str = "weir.redb";
@@ -41,8 +44,18 @@ pub struct Store {
     medium: Medium,
     /// `None` after a failure, until the file has been opened again.
     database: Option<Database>,
+    /// A batch that was refused and may be in the file all the same.
+    doubtful: Option<Doubtful>,
     revision: Revision,
     path: PathBuf,
+}
+
+/// A batch whose commit failed: the disk may have taken it and failed later.
+struct Doubtful {
+    /// The revision that the file has if it has the batch.
+    revision: Revision,
+    /// What takes the batch back, in order.
+    undo: Vec<Change>,
 }
 
 impl std::fmt::Debug for Store {
@@ -87,7 +100,7 @@ impl Store {
                 Revision(0)
             }
         };
-        Ok(Self { medium, database: Some(database), revision, path })
+        Ok(Self { medium, database: Some(database), doubtful: None, revision, path })
     }
 
     /// Where the file is.
@@ -128,38 +141,54 @@ impl Store {
         if last.revision <= self.revision {
             return Err(StoreError::OutOfOrder { stored: self.revision.0, offered: last.revision.0 });
         }
-        let result = self.database().and_then(|database| write(database, batch, last.revision));
-        match result {
+        let changes = || batch.iter().flat_map(|commit| &commit.changes);
+        let written = self.database().and_then(|database| write(database, changes(), last.revision));
+        match written {
             Ok(()) => {
                 self.revision = last.revision;
                 Ok(())
             }
-            Err(error) => self.settle(error, last.revision),
-        }
-    }
-
-    /// Finds out whether a batch whose commit failed is stored after all: the disk may have taken it and failed later.
-    fn settle(&mut self, error: StoreError, wanted: Revision) -> Result<(), StoreError> {
-        self.database = None;
-        let stored = self.database().ok().and_then(|database| header(database).ok().flatten());
-        match stored {
-            Some((_, revision)) => {
-                self.revision = revision;
-                if revision == wanted { Ok(()) } else { Err(error) }
-            }
-            None => {
-                self.database = None;
+            Err(error) => {
+                // Without a database the batch never got anywhere near the file.
+                if self.database.take().is_some() {
+                    let undo = changes().rev().map(inverse).collect();
+                    self.doubtful = Some(Doubtful { revision: last.revision, undo });
+                }
+                // If the file cannot be opened now, the next batch tries again.
+                drop(self.database());
                 Err(error)
             }
         }
     }
 
+    /// The open file, without any batch that was refused.
     fn database(&mut self) -> Result<&Database, StoreError> {
         let database = match self.database.take() {
             Some(database) => database,
             None => (self.medium)()?,
         };
+        if let Some(doubtful) = &self.doubtful {
+            if header(&database)?.is_some_and(|(_, revision)| revision == doubtful.revision) {
+                write(&database, doubtful.undo.iter(), self.revision)?;
+            }
+            self.doubtful = None;
+        }
         Ok(self.database.insert(database))
+    }
+}
+
+/// The change that takes a change back.
+fn inverse(change: &Change) -> Change {
+    fn turned<T>(diff: &Diff<T>) -> Diff<T> {
+        Diff { before: diff.after.clone(), after: diff.before.clone() }
+    }
+    match change {
+        Change::Network(diff) => Change::Network(turned(diff)),
+        Change::Subnet(diff) => Change::Subnet(turned(diff)),
+        Change::Port(diff) => Change::Port(turned(diff)),
+        Change::Hypervisor(diff) => Change::Hypervisor(turned(diff)),
+        Change::Counters { before, after } => Change::Counters { before: *after, after: *before },
+        fact @ (Change::Vif(_) | Change::Liveness { .. }) => fact.clone(),
     }
 }
 
@@ -202,12 +231,16 @@ fn found(database: &Database) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn write(database: &Database, batch: &[Commit], revision: Revision) -> Result<(), StoreError> {
+fn write<'a>(
+    database: &Database,
+    changes: impl Iterator<Item = &'a Change>,
+    revision: Revision,
+) -> Result<(), StoreError> {
     let writing = database.begin_write()?;
     {
         let mut records = writing.open_table(RECORDS)?;
         let mut json = Vec::with_capacity(1024);
-        for (key, record) in batch.iter().flat_map(|commit| &commit.changes).filter_map(weir_model::Change::record) {
+        for (key, record) in changes.filter_map(Change::record) {
             let key = KeyBytes::from(key);
             match record {
                 Some(record) => {

@@ -135,6 +135,11 @@ impl Values {
         })
     }
 
+    /// Checks, in debug builds, that every value was taken: one that was not would be silently dropped.
+    pub(crate) fn exhausted(&self) {
+        debug_assert!(self.0.is_empty(), "nobody took {:?}", self.names().collect::<Vec<_>>());
+    }
+
     fn take(&mut self, name: &str) -> Option<Given> {
         let index = self.0.iter().position(|(given, _)| *given == name)?;
         Some(self.0.swap_remove(index).1)

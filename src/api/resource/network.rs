@@ -144,6 +144,7 @@ impl Resource for Network {
             dns_domain: values.text("dns_domain"),
             tags: None,
         };
+        values.exhausted();
         Ok(Update { command: Command::UpdateNetwork { id: self.id, patch, if_revision }, relative: false })
     }
 
@@ -175,7 +176,7 @@ fn new(project: ProjectId, mut values: Values) -> Result<NewNetwork, Fault> {
             format!("AvailabilityZone {zone} could not be found."),
         ));
     }
-    Ok(NewNetwork {
+    let new = NewNetwork {
         name: values.text("name"),
         description: values.text("description"),
         admin_state_up: values.boolean("admin_state_up"),
@@ -186,7 +187,9 @@ fn new(project: ProjectId, mut values: Values) -> Result<NewNetwork, Fault> {
         vni,
         dns_domain: values.text("dns_domain"),
         ..NewNetwork::new(NetworkId(Uuid::new_v4()), project)
-    })
+    };
+    values.exhausted();
+    Ok(new)
 }
 
 fn mtu(values: &mut Values) -> Result<Option<u16>, Fault> {

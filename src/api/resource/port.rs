@@ -221,6 +221,7 @@ impl Resource for Port {
             dns_name: values.text("dns_name"),
             tags: None,
         };
+        values.exhausted();
         let if_revision = if_revision.or(relative.then_some(self.revision_number));
         Ok(Update { command: Command::UpdatePort { id: self.id, patch: Box::new(patch), if_revision }, relative })
     }
@@ -249,7 +250,7 @@ fn new(project: ProjectId, mut values: Values) -> Result<NewPort, Fault> {
     if let Some(tags) = &tags {
         crate::api::tags::bounded::<Port>(tags)?;
     }
-    Ok(NewPort {
+    let new = NewPort {
         name: values.text("name"),
         description: values.text("description"),
         admin_state_up: values.boolean("admin_state_up"),
@@ -268,7 +269,9 @@ fn new(project: ProjectId, mut values: Values) -> Result<NewPort, Fault> {
         dns_name: values.text("dns_name"),
         tags,
         ..NewPort::new(PortId(Uuid::new_v4()), NetworkId(network), project)
-    })
+    };
+    values.exhausted();
+    Ok(new)
 }
 
 /// There are no security groups yet, so that none can be found.

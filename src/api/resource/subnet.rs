@@ -169,6 +169,7 @@ impl Resource for Subnet {
             dns_publish_fixed_ip: values.boolean("dns_publish_fixed_ip"),
             tags: None,
         };
+        values.exhausted();
         Ok(Update { command: Command::UpdateSubnet { id: self.id, patch, if_revision }, relative: false })
     }
 
@@ -203,7 +204,7 @@ fn new(project: ProjectId, mut values: Values) -> Result<NewSubnet, Fault> {
         return Err(Fault::bad_part("subnets", "a subnetpool must be specified in the absence of a cidr"));
     };
     let pools = values.pools("allocation_pools");
-    Ok(NewSubnet {
+    let new = NewSubnet {
         ip_version: values.integer("ip_version").map(|version| version as u8),
         name: values.text("name"),
         description: values.text("description"),
@@ -217,5 +218,7 @@ fn new(project: ProjectId, mut values: Values) -> Result<NewSubnet, Fault> {
         service_types: values.texts("service_types"),
         dns_publish_fixed_ip: values.boolean("dns_publish_fixed_ip"),
         ..NewSubnet::new(SubnetId(Uuid::new_v4()), NetworkId(network), project, cidr)
-    })
+    };
+    values.exhausted();
+    Ok(new)
 }
