@@ -1,8 +1,8 @@
-//! Fills a topology with ports and tells what each cost in time and memory (Linux, `VmRSS`).
+//! Fills a topology with ports and tells what each cost in processor time and memory (Linux: read
+//! from `/proc`, so that other programs on the machine do not count).
 //!
 //! `cargo run --release --example capacity -p weir-model [PORTS]`
 
-use std::time::{Duration, Instant};
 use uuid::Uuid;
 use weir_model::{
     Command, HypervisorFact, Limits, NetworkId, NewNetwork, NewPort, NewSubnet, Outcome, PortId, PortStatus, Rejection,
@@ -11,6 +11,8 @@ use weir_model::{
 
 const NETWORKS: u128 = 1_000;
 const HOSTS: u128 = 1_000;
+/// How many commands of a kind are timed.
+const TIMED: u128 = 2_000;
 
 /// Bytes of resident memory.
 fn resident() -> u64 {
@@ -18,6 +20,12 @@ fn resident() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
     kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
+}
+
+/// Nanoseconds that this thread has run.
+fn processor_time() -> u128 {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    schedule.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// An id that is spread like a random one.
@@ -33,6 +41,18 @@ fn ask(topology: &mut Topology, command: Command) -> Result<Outcome, Rejection> 
     Ok(outcome)
 }
 
+/// Asks many commands and tells the nanoseconds that each took.
+fn timed(topology: &mut Topology, what: &str, commands: impl Iterator<Item = Command>) -> Result<(), Rejection> {
+    let commands: Vec<Command> = commands.collect();
+    let count = commands.len().max(1) as u128;
+    let start = processor_time();
+    for command in commands {
+        ask(topology, command)?;
+    }
+    println!("{what}: {} ns", (processor_time() - start) / count);
+    Ok(())
+}
+
 fn port(number: u128) -> NewPort {
     let network = NetworkId(id(1, number % NETWORKS));
     let mut port = NewPort::new(PortId(id(3, number)), network, "a-project".into());
@@ -42,15 +62,16 @@ fn port(number: u128) -> NewPort {
     port
 }
 
-/// The middle and the 99th hundredth of many durations.
-fn quantiles(mut durations: Vec<Duration>) -> (Duration, Duration) {
-    durations.sort_unstable();
-    let at = |share: usize| durations.get(durations.len() * share / 100).copied();
-    (at(50).unwrap_or_default(), at(99).unwrap_or_default())
+fn vif(number: u128) -> Vif {
+    Vif {
+        host: format!("host-{:04}", number % HOSTS).as_str().into(),
+        port: PortId(id(3, number)),
+        interface: format!("tap{number}"),
+        ofport: 1,
+    }
 }
 
-fn main() -> Result<(), Rejection> {
-    let count = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(100_000);
+fn cloud() -> Result<Topology, Rejection> {
     let mut topology = Topology::new(Limits::default());
     for number in 0..NETWORKS {
         let network = NetworkId(id(1, number));
@@ -72,47 +93,34 @@ fn main() -> Result<(), Rejection> {
         };
         ask(&mut topology, Command::ObserveHypervisor(fact))?;
     }
-    let before = resident();
-    let mut creates = Vec::with_capacity(count as usize);
-    for number in 0..count {
-        let command = Command::CreatePorts(vec![port(number)]);
-        let start = Instant::now();
-        ask(&mut topology, command)?;
-        creates.push(start.elapsed());
-    }
-    let per_port = (resident() - before) / u64::try_from(count).unwrap_or(1).max(1);
-    let last = creates.split_off(creates.len() - creates.len().min(1_000));
-    let (middle, high) = quantiles(last);
-    println!("{count} ports: {per_port} bytes a port, the last 1000 creates {middle:?} (p99 {high:?})");
+    Ok(topology)
+}
 
-    let mut plugs = Vec::new();
-    let mut statuses = Vec::new();
-    for number in 0..1_000.min(count) {
-        let vif = Vif {
-            host: format!("host-{:04}", number % HOSTS).as_str().into(),
-            port: PortId(id(3, number)),
-            interface: format!("tap{number}"),
-            ofport: 1,
-        };
-        let start = Instant::now();
-        ask(&mut topology, Command::ObserveVif(vif))?;
-        plugs.push(start.elapsed());
-        let status = vec![(PortId(id(3, number)), PortStatus::Active)];
-        let start = Instant::now();
-        ask(&mut topology, Command::SetPortStatus(status))?;
-        statuses.push(start.elapsed());
+fn main() -> Result<(), Rejection> {
+    let count = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(100_000);
+    let mut topology = cloud()?;
+    let before = resident();
+    for number in 0..count {
+        ask(&mut topology, Command::CreatePorts(vec![port(number)]))?;
     }
-    let (plug, _) = quantiles(plugs);
-    let (status, _) = quantiles(statuses);
-    let start = Instant::now();
-    let bulk = (count..count + 1_000).map(port).collect();
-    ask(&mut topology, Command::CreatePorts(bulk))?;
-    let each = start.elapsed() / 1_000;
-    println!("plug {plug:?}, status {status:?}, in a bulk of 1000 a port {each:?}");
+    println!("{count} ports: {} bytes a port", u128::from(resident() - before) / count.max(1));
+
+    let create = |numbers: std::ops::Range<u128>| Command::CreatePorts(numbers.map(port).collect());
+    let singly = (count..count + TIMED).map(|number| create(number..number + 1));
+    timed(&mut topology, "create", singly)?;
+    let start = processor_time();
+    ask(&mut topology, create(count + TIMED..count + 2 * TIMED))?;
+    println!("create, each of a bulk: {} ns", (processor_time() - start) / TIMED);
+    timed(&mut topology, "plug", (0..TIMED).map(|number| Command::ObserveVif(vif(number))))?;
+    let status = |number| vec![(PortId(id(3, number)), PortStatus::Active)];
+    timed(&mut topology, "status", (0..TIMED).map(|number| Command::SetPortStatus(status(number))))?;
+    let delete = |number| Command::DeletePort { id: PortId(id(3, number)), if_revision: None };
+    timed(&mut topology, "delete", (0..TIMED).map(delete))?;
 
     let records: Vec<_> = topology.records().collect();
-    let start = Instant::now();
+    let start = processor_time();
     let loaded = Topology::load(Limits::default(), records.into_iter(), topology.revision());
-    println!("load {:?}, ok {}", start.elapsed(), loaded.is_ok());
+    let milliseconds = (processor_time() - start) / 1_000_000;
+    println!("load: {milliseconds} ms, the same again: {}", loaded.is_ok());
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use crate::allocate::AddressSpace;
 use crate::relation::Relation;
+use crate::tree::Tree;
 use crate::{
     HostKey, HostName, Hypervisor, MacAddress, Network, NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId,
     Segment, Subnet, SubnetId, Vif, Vni, VnicType,
 };
-use rpds::RedBlackTreeMapSync as Map;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -21,28 +21,28 @@ pub(crate) struct Index {
     pub(crate) ports_of_device: Relation<Box<str>, PortId>,
     /// Ports by the host that they name, known or not.
     pub(crate) ports_of_binding: Relation<HostName, PortId>,
-    pub(crate) network_by_key: Map<NetworkKey, NetworkId>,
-    pub(crate) network_by_vni: Map<Vni, NetworkId>,
-    pub(crate) port_by_key: Map<PortKey, PortId>,
-    pub(crate) host_by_key: Map<HostKey, HostName>,
-    pub(crate) host_by_encap: Map<IpAddr, HostName>,
+    pub(crate) network_by_key: Tree<NetworkKey, NetworkId>,
+    pub(crate) network_by_vni: Tree<Vni, NetworkId>,
+    pub(crate) port_by_key: Tree<PortKey, PortId>,
+    pub(crate) host_by_key: Tree<HostKey, HostName>,
+    pub(crate) host_by_encap: Tree<IpAddr, HostName>,
     /// Names and system ids of hypervisors, both leading to the name.
-    pub(crate) host_by_alias: Map<HostName, HostName>,
+    pub(crate) host_by_alias: Tree<HostName, HostName>,
     /// Ports that use a link-layer address as their own or in an address pair.
     pub(crate) claims: Relation<(NetworkId, MacAddress), PortId>,
-    pub(crate) addresses: Map<SubnetId, AddressSpace>,
+    pub(crate) addresses: Tree<SubnetId, AddressSpace>,
     /// How many ports of a network are bound to a hypervisor.
-    pub(crate) hosts_of_network: Map<NetworkId, Map<HostName, u32>>,
+    pub(crate) hosts_of_network: Tree<NetworkId, Tree<HostName, u32>>,
     /// The same the other way around.
-    pub(crate) networks_of_host: Map<HostName, Map<NetworkId, u32>>,
-    pub(crate) vifs_of_host: Map<HostName, Map<PortId, Arc<Vif>>>,
+    pub(crate) networks_of_host: Tree<HostName, Tree<NetworkId, u32>>,
+    pub(crate) vifs_of_host: Tree<HostName, Tree<PortId, Arc<Vif>>>,
     pub(crate) hosts_of_vif: Relation<PortId, HostName>,
 }
 
 /// Adds to or takes from a count of a map of maps; a count of nothing is not kept.
-fn count<K: Ord + Clone, L: Ord + Clone>(map: &mut Map<K, Map<L, u32>>, key: &K, of: &L, up: bool) {
+fn count<K: Ord + Clone, L: Ord + Clone>(map: &mut Tree<K, Tree<L, u32>>, key: &K, of: &L, up: bool) {
     if !map.contains_key(key) {
-        map.insert_mut(key.clone(), Map::new_sync());
+        map.insert(key.clone(), Tree::new());
     }
     let Some(counts) = map.get_mut(key) else {
         return;
@@ -50,25 +50,25 @@ fn count<K: Ord + Clone, L: Ord + Clone>(map: &mut Map<K, Map<L, u32>>, key: &K,
     let now = counts.get(of).copied().unwrap_or(0);
     let then = if up { now + 1 } else { now.saturating_sub(1) };
     if then == 0 {
-        counts.remove_mut(of);
+        counts.remove(of);
     } else {
-        counts.insert_mut(of.clone(), then);
+        counts.insert(of.clone(), then);
     }
     if counts.is_empty() {
-        map.remove_mut(key);
+        map.remove(key);
     }
 }
 
 /// Moves a number from the id it led to to the id it leads to.
-fn rekey<K: Ord, V: PartialEq>(map: &mut Map<K, V>, before: Option<(K, V)>, after: Option<(K, V)>) {
+fn rekey<K: Ord + Clone, V: Clone + PartialEq>(map: &mut Tree<K, V>, before: Option<(K, V)>, after: Option<(K, V)>) {
     if before == after {
         return;
     }
     if let Some((key, _)) = before {
-        map.remove_mut(&key);
+        map.remove(&key);
     }
     if let Some((key, value)) = after {
-        map.insert_mut(key, value);
+        map.insert(key, value);
     }
 }
 
@@ -111,10 +111,10 @@ impl Index {
         match (before, after) {
             (None, Some(after)) => {
                 let space = AddressSpace::new(after.cidr, &after.allocation_pools);
-                self.addresses.insert_mut(after.id, space);
+                self.addresses.insert(after.id, space);
             }
             (Some(before), None) => {
-                self.addresses.remove_mut(&before.id);
+                self.addresses.remove(&before.id);
             }
             (Some(before), Some(after)) if before.allocation_pools != after.allocation_pools => {
                 if let Some(space) = self.addresses.get_mut(&after.id) {
@@ -229,13 +229,13 @@ impl Index {
             }
         }
         if let Some(it) = before {
-            self.host_by_alias.remove_mut(&it.name);
-            self.host_by_alias.remove_mut(it.system_id.as_str());
+            self.host_by_alias.remove(&it.name);
+            self.host_by_alias.remove(it.system_id.as_str());
         }
         if let Some(it) = after {
             let system_id = HostName::from(it.system_id.as_str());
-            self.host_by_alias.insert_mut(it.name.clone(), it.name.clone());
-            self.host_by_alias.insert_mut(system_id, it.name.clone());
+            self.host_by_alias.insert(it.name.clone(), it.name.clone());
+            self.host_by_alias.insert(system_id, it.name.clone());
         }
         for port in bound {
             if let Some(host) = self.bound_host(port).cloned() {
@@ -248,19 +248,19 @@ impl Index {
         if let Some(vif) = before {
             self.hosts_of_vif.remove(&vif.port, &vif.host);
             if let Some(vifs) = self.vifs_of_host.get_mut(&vif.host) {
-                vifs.remove_mut(&vif.port);
+                vifs.remove(&vif.port);
                 if vifs.is_empty() {
-                    self.vifs_of_host.remove_mut(&vif.host);
+                    self.vifs_of_host.remove(&vif.host);
                 }
             }
         }
         if let Some(vif) = after {
             self.hosts_of_vif.insert(vif.port, vif.host.clone());
             if !self.vifs_of_host.contains_key(&vif.host) {
-                self.vifs_of_host.insert_mut(vif.host.clone(), Map::new_sync());
+                self.vifs_of_host.insert(vif.host.clone(), Tree::new());
             }
             if let Some(vifs) = self.vifs_of_host.get_mut(&vif.host) {
-                vifs.insert_mut(vif.port, vif.clone());
+                vifs.insert(vif.port, vif.clone());
             }
         }
     }

@@ -18,6 +18,7 @@ mod rejection;
 mod relation;
 mod topology;
 mod transact;
+mod tree;
 
 pub use address::{MacAddress, ParseMacError};
 pub use change::{Change, Commit, Diff};

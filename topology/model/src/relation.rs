@@ -1,40 +1,40 @@
 //! Persistent one-to-many maps.
 
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
+use crate::tree::Tree;
 use std::borrow::Borrow;
 
 /// Which values belong to a key. Clone is O(1); most keys have one value, which needs no set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Relation<K: Ord, V: Ord>(RedBlackTreeMapSync<K, Members<V>>);
+pub(crate) struct Relation<K: Ord, V: Ord>(Tree<K, Members<V>>);
 
 /// One value, or at least two.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Members<V: Ord> {
     One(V),
-    Many(RedBlackTreeSetSync<V>),
+    Many(Tree<V, ()>),
 }
 
 impl<K: Ord, V: Ord> Default for Relation<K, V> {
     fn default() -> Self {
-        Self(RedBlackTreeMapSync::new_sync())
+        Self(Tree::new())
     }
 }
 
 impl<K: Ord + Clone, V: Ord + Clone> Relation<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) {
         let Some(members) = self.0.get_mut(&key) else {
-            self.0.insert_mut(key, Members::One(value));
+            self.0.insert(key, Members::One(value));
             return;
         };
         match members {
             Members::One(first) if *first == value => {}
             Members::One(first) => {
-                let mut set = RedBlackTreeSetSync::new_sync();
-                set.insert_mut(first.clone());
-                set.insert_mut(value);
+                let mut set = Tree::new();
+                set.insert(first.clone(), ());
+                set.insert(value, ());
                 *members = Members::Many(set);
             }
-            Members::Many(set) => set.insert_mut(value),
+            Members::Many(set) => set.insert(value, ()),
         }
     }
 
@@ -48,13 +48,13 @@ impl<K: Ord + Clone, V: Ord + Clone> Relation<K, V> {
         match members {
             Members::One(first) => {
                 if first == value {
-                    self.0.remove_mut(key);
+                    self.0.remove(key);
                 }
             }
             Members::Many(set) => {
-                set.remove_mut(value);
-                if set.size() == 1
-                    && let Some(last) = set.first().cloned()
+                set.remove(value);
+                if set.len() == 1
+                    && let Some(last) = set.first().map(|(last, ())| last.clone())
                 {
                     *members = Members::One(last);
                 }
@@ -83,7 +83,7 @@ impl<K: Ord + Clone, V: Ord + Clone> Relation<K, V> {
         let (one, many) = match self.0.get(key) {
             None => (None, None),
             Some(Members::One(value)) => (Some(value), None),
-            Some(Members::Many(set)) => (None, Some(set)),
+            Some(Members::Many(set)) => (None, Some(set.keys())),
         };
         one.into_iter().chain(many.into_iter().flatten())
     }
@@ -96,7 +96,7 @@ impl<K: Ord + Clone, V: Ord + Clone> Relation<K, V> {
         match self.0.get(key) {
             None => 0,
             Some(Members::One(_)) => 1,
-            Some(Members::Many(set)) => set.size(),
+            Some(Members::Many(set)) => set.len(),
         }
     }
 

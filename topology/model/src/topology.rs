@@ -3,11 +3,11 @@
 use crate::allocate::AddressSpace;
 use crate::change::{Change, Diff};
 use crate::index::Index;
+use crate::tree::Tree;
 use crate::{
     Counters, HostKey, HostName, Hypervisor, Limits, Liveness, LoadError, MacAddress, Network, NetworkId, NetworkKey,
     Port, PortId, PortKey, ProjectId, Record, Revision, Segment, Subnet, SubnetId, Vif, VifType, Vni,
 };
-use rpds::RedBlackTreeMapSync as Map;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,27 +21,27 @@ pub struct Topology {
     pub(crate) limits: Arc<Limits>,
     pub(crate) revision: Revision,
     pub(crate) counters: Counters,
-    pub(crate) networks: Map<NetworkId, Arc<Network>>,
-    pub(crate) subnets: Map<SubnetId, Arc<Subnet>>,
-    pub(crate) ports: Map<PortId, Arc<Port>>,
-    pub(crate) hypervisors: Map<HostName, Arc<Hypervisor>>,
+    pub(crate) networks: Tree<NetworkId, Arc<Network>>,
+    pub(crate) subnets: Tree<SubnetId, Arc<Subnet>>,
+    pub(crate) ports: Tree<PortId, Arc<Port>>,
+    pub(crate) hypervisors: Tree<HostName, Arc<Hypervisor>>,
     /// Hypervisors that are alive.
-    pub(crate) alive: Map<HostName, ()>,
+    pub(crate) alive: Tree<HostName, ()>,
     pub(crate) index: Index,
 }
 
 /// Puts what is after in the place of what was before.
-fn replace<K: Ord, V>(map: &mut Map<K, V>, before: Option<K>, after: Option<(K, V)>) {
+fn replace<K: Ord + Clone, V: Clone>(map: &mut Tree<K, V>, before: Option<K>, after: Option<(K, V)>) {
     match (before, after) {
         (Some(old), Some((key, value))) => {
             if old != key {
-                map.remove_mut(&old);
+                map.remove(&old);
             }
-            map.insert_mut(key, value);
+            map.insert(key, value);
         }
-        (None, Some((key, value))) => map.insert_mut(key, value),
+        (None, Some((key, value))) => map.insert(key, value),
         (Some(old), None) => {
-            map.remove_mut(&old);
+            map.remove(&old);
         }
         (None, None) => {}
     }
@@ -54,11 +54,11 @@ impl Topology {
             limits: Arc::new(limits.normalised()),
             revision: Revision::default(),
             counters: Counters::default(),
-            networks: Map::new_sync(),
-            subnets: Map::new_sync(),
-            ports: Map::new_sync(),
-            hypervisors: Map::new_sync(),
-            alive: Map::new_sync(),
+            networks: Tree::new(),
+            subnets: Tree::new(),
+            ports: Tree::new(),
+            hypervisors: Tree::new(),
+            alive: Tree::new(),
             index: Index::default(),
         }
     }
@@ -205,9 +205,9 @@ impl Topology {
                 self.index.vif(before.as_deref(), after.as_ref());
             }
             Change::Liveness { host, after, .. } => match after {
-                Liveness::Alive => self.alive.insert_mut(host.clone(), ()),
+                Liveness::Alive => self.alive.insert(host.clone(), ()),
                 Liveness::Gone => {
-                    self.alive.remove_mut(host);
+                    self.alive.remove(host);
                 }
             },
             Change::Counters { after, .. } => self.counters = *after,

@@ -1,8 +1,8 @@
 //! Addresses of a subnet.
 
+use crate::tree::Tree;
 use crate::{AllocationPool, MacAddress, PortId};
 use ipnet::IpNet;
-use rpds::RedBlackTreeMapSync;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -48,19 +48,14 @@ pub(crate) struct AddressSpace {
     /// The pools, ascending and disjoint.
     pools: Arc<[AllocationPool]>,
     /// Who has an address, inside the pools or not.
-    used: RedBlackTreeMapSync<IpAddr, PortId>,
+    used: Tree<IpAddr, PortId>,
     /// First to last of each run of free addresses in the pools; runs never touch.
-    free: RedBlackTreeMapSync<u128, u128>,
+    free: Tree<u128, u128>,
 }
 
 impl AddressSpace {
     pub(crate) fn new(cidr: IpNet, pools: &[AllocationPool]) -> Self {
-        let mut space = Self {
-            cidr,
-            pools: pools.into(),
-            used: RedBlackTreeMapSync::new_sync(),
-            free: RedBlackTreeMapSync::new_sync(),
-        };
+        let mut space = Self { cidr, pools: pools.into(), used: Tree::new(), free: Tree::new() };
         space.refill();
         space
     }
@@ -74,7 +69,7 @@ impl AddressSpace {
     }
 
     fn refill(&mut self) {
-        self.free = RedBlackTreeMapSync::new_sync();
+        self.free = Tree::new();
         for pool in self.pools.clone().iter() {
             self.add(number(pool.start), number(pool.end));
         }
@@ -101,7 +96,7 @@ impl AddressSpace {
     }
 
     pub(crate) fn take(&mut self, address: IpAddr, port: PortId) {
-        self.used.insert_mut(address, port);
+        self.used.insert(address, port);
         self.cut(number(address));
     }
 
@@ -110,7 +105,7 @@ impl AddressSpace {
         if self.holder(address) != Some(port) {
             return;
         }
-        self.used.remove_mut(&address);
+        self.used.remove(&address);
         let pools = &self.pools;
         let at = pools.partition_point(|pool| pool.end < address);
         if pools.get(at).is_some_and(|pool| pool.start <= address) {
@@ -120,24 +115,24 @@ impl AddressSpace {
 
     /// Takes one address out of the run that holds it.
     fn cut(&mut self, number: u128) {
-        let Some((&first, &last)) = self.free.range(..=number).next_back() else {
+        let Some((&first, &last)) = self.free.at_or_below(&number) else {
             return;
         };
         if last < number {
             return;
         }
-        self.free.remove_mut(&first);
+        self.free.remove(&first);
         if first < number {
-            self.free.insert_mut(first, number - 1);
+            self.free.insert(first, number - 1);
         }
         if number < last {
-            self.free.insert_mut(number + 1, last);
+            self.free.insert(number + 1, last);
         }
     }
 
     /// Adds a run that is not free yet, joined with the runs that it touches.
     fn add(&mut self, mut first: u128, mut last: u128) {
-        if let Some((&before, &end)) = self.free.range(..first).next_back()
+        if let Some((&before, &end)) = self.free.at_or_below(&first)
             && end.checked_add(1) == Some(first)
         {
             first = before;
@@ -145,10 +140,10 @@ impl AddressSpace {
         if let Some(after) = last.checked_add(1)
             && let Some(&end) = self.free.get(&after)
         {
-            self.free.remove_mut(&after);
+            self.free.remove(&after);
             last = end;
         }
-        self.free.insert_mut(first, last);
+        self.free.insert(first, last);
     }
 }
 

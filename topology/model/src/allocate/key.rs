@@ -1,11 +1,11 @@
 //! Numbers of records.
 
-use rpds::RedBlackTreeMapSync;
+use crate::tree::Tree;
 use std::ops::RangeInclusive;
 
 /// The lowest number in `first..=last` that is not taken.
 fn lowest_free<K: Ord + Copy, V>(
-    taken: &RedBlackTreeMapSync<K, V>,
+    taken: &Tree<K, V>,
     key: impl Fn(u32) -> K,
     number: impl Fn(K) -> u32,
     first: u32,
@@ -15,8 +15,8 @@ fn lowest_free<K: Ord + Copy, V>(
         return None;
     }
     let mut candidate = first;
-    for (taken, _) in taken.range(key(first)..=key(last)) {
-        if number(*taken) != candidate {
+    for taken in taken.from(&key(first)).map(|(taken, _)| *taken) {
+        if number(taken) != candidate {
             return Some(candidate);
         }
         if candidate == last {
@@ -29,7 +29,7 @@ fn lowest_free<K: Ord + Copy, V>(
 
 /// The next free number after the one given last, starting anew from 1 beyond `max`.
 pub(crate) fn next_key<K: Ord + Copy, V>(
-    taken: &RedBlackTreeMapSync<K, V>,
+    taken: &Tree<K, V>,
     key: impl Fn(u32) -> K,
     number: impl Fn(K) -> u32,
     last_given: u32,
@@ -41,7 +41,7 @@ pub(crate) fn next_key<K: Ord + Copy, V>(
 
 /// The next free number of ascending disjoint ranges after the one given last, around.
 pub(crate) fn next_in_ranges<K: Ord + Copy, V>(
-    taken: &RedBlackTreeMapSync<K, V>,
+    taken: &Tree<K, V>,
     key: impl Fn(u32) -> K,
     number: impl Fn(K) -> u32,
     last_given: u32,
@@ -57,7 +57,7 @@ pub(crate) fn next_in_ranges<K: Ord + Copy, V>(
 mod tests {
     use super::*;
 
-    fn taken(numbers: &[u32]) -> RedBlackTreeMapSync<u32, ()> {
+    fn taken(numbers: &[u32]) -> Tree<u32, ()> {
         numbers.iter().map(|number| (*number, ())).collect()
     }
 
