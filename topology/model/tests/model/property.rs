@@ -469,7 +469,7 @@ fn bare(topology: &Topology) -> Vec<Record> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn indexes_follow_the_records(commands in commands(50)) {
