@@ -85,11 +85,10 @@ impl Outgoing {
     /// Moves bytes to `out` until it holds `high_water` bytes or nothing more may go. `stopped` is told of each bundle
     /// that now awaits an answer.
     pub(super) fn fill(&mut self, out: &mut BytesMut, high_water: usize, mut stopped: impl FnMut(Xid)) {
-        let before = out.len();
         out.put_slice(&self.urgent);
         self.bytes -= self.urgent.len();
         self.urgent.clear();
-        while out.len() < high_water.max(before + 1) {
+        while out.len() < high_water {
             match self.queue.front_mut() {
                 None => break,
                 Some(Queued::Messages(piece)) => {
