@@ -131,8 +131,14 @@ fn write_liveness(draft: &mut Draft, host: HostName, after: Liveness) {
     }
 }
 
+/// An OpenFlow port is one interface: whatever had the number before has gone, even if its end was not seen.
 pub(super) fn observe_vif(draft: &mut Draft, vif: Vif) -> Result<Outcome, Rejection> {
     existing(draft, &vif.host)?;
+    let same_number = |other: &&Arc<Vif>| other.ofport == vif.ofport && other.port != vif.port;
+    let gone: Vec<_> = draft.vifs_on(&vif.host).filter(same_number).cloned().collect();
+    for other in gone {
+        draft.write_vif(Some(other), None);
+    }
     let before = draft.vif_on(&vif.host, vif.port).cloned();
     let after = Some(Arc::new(vif));
     if before != after {

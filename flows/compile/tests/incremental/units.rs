@@ -1,0 +1,133 @@
+//! Which units a change rebuilds, and who is told.
+
+use crate::cloud::{Cloud, bind, create_network, create_port, create_subnet, hypervisor, plug, port_id, update_port};
+use weir_compile::{Bridge, Unit};
+use weir_model::{Command, PortKey, PortPatch, PortStatus};
+
+/// Three hypervisors; ports 1 and 2 on the first two in network 1, port 3 on the third in network 2.
+fn cloud() -> Cloud {
+    let mut cloud = Cloud::new();
+    for number in 1..=3 {
+        cloud.command(hypervisor(number, number));
+    }
+    for number in 1..=2 {
+        cloud.command(create_network(number));
+        cloud.command(create_subnet(number, number, "10.0.0.0/24"));
+    }
+    for (port, network, host) in [(1, 1, 1), (2, 1, 2), (3, 2, 3)] {
+        cloud.command(create_port(port, network, Some(host)));
+        cloud.command(plug(port, host, 10 + u32::from(port)));
+    }
+    cloud.check();
+    cloud
+}
+
+fn key(cloud: &Cloud, port: u8) -> PortKey {
+    cloud.topology.port(port_id(port)).expect("the port is there").key
+}
+
+#[test]
+fn a_port_rebuilds_its_own_units_only() {
+    let mut cloud = cloud();
+    let applied = cloud.command(create_port(4, 1, Some(1)));
+    let port = key(&cloud, 4);
+    let expected = |unit: &Unit| match *unit {
+        Unit::PortTunnel(key) | Unit::Neighbour(key) | Unit::Admission(key) | Unit::Vif(key) => key == port,
+        Unit::Mac(..) | Unit::FloodMember(..) => true,
+        _ => false,
+    };
+    assert_eq!(applied.rebuilt.len(), 6, "{:?}", Cloud::unit_names(&applied));
+    assert!(applied.rebuilt.iter().all(expected), "{:?}", Cloud::unit_names(&applied));
+    let third = cloud.host("host3");
+    assert!(applied.deltas.iter().all(|delta| !delta.recipients.contains(third)), "host3 has no port in the network");
+    let tunnel: Vec<_> = applied.deltas.iter().filter(|delta| delta.bridge == Bridge::Tunnel).collect();
+    assert_eq!(tunnel.len(), 1);
+    assert!(tunnel[0].recipients.iter().eq([cloud.host("host2")]), "only the other host needs the way to the port");
+}
+
+#[test]
+fn what_makes_no_flows_rebuilds_nothing() {
+    let mut cloud = cloud();
+    for command in [
+        Command::SetPortStatus(vec![(port_id(1), PortStatus::Active)]),
+        update_port(1, PortPatch { name: Some("other".to_owned()), ..PortPatch::default() }),
+        hypervisor(1, 1),
+        create_network(7),
+    ] {
+        let applied = cloud.command(command);
+        let names = Cloud::unit_names(&applied);
+        assert!(applied.deltas.is_empty(), "{names:?}");
+        assert!(
+            applied.rebuilt.iter().all(|unit| matches!(unit, Unit::NetworkTunnel(_) | Unit::Flood(_))),
+            "{names:?}"
+        );
+    }
+}
+
+#[test]
+fn plugging_tells_one_hypervisor() {
+    let mut cloud = cloud();
+    let applied = cloud.command(plug(1, 1, 40));
+    assert_eq!(applied.rebuilt, [Unit::Vif(key(&cloud, 1))]);
+    let first = cloud.host("host1");
+    assert!(applied.deltas.iter().all(|delta| delta.recipients.iter().eq([first])));
+    let edits: usize = applied.deltas.iter().map(|delta| delta.edits.len()).sum();
+    assert_eq!(edits, 3, "the way in under the old number goes, the way in under the new comes, the way out changes");
+    cloud.check();
+}
+
+#[test]
+fn a_moved_port_leaves_nothing_behind() {
+    let mut cloud = cloud();
+    let first = cloud.host("host1");
+    let alone = Cloud::tables_of(&cloud, first);
+    cloud.command(bind(1, Some(2)));
+    cloud.check();
+    for (bridge, table) in Cloud::tables_of(&cloud, first) {
+        assert!(table.groups.is_empty());
+        assert!(table.flows.len() < alone[&bridge].flows.len());
+    }
+    cloud.command(bind(1, Some(1)));
+    cloud.command(plug(1, 1, 11));
+    cloud.check();
+    assert_eq!(Cloud::tables_of(&cloud, first), alone);
+}
+
+#[test]
+fn a_first_port_brings_the_whole_network_and_the_last_takes_it() {
+    let mut cloud = cloud();
+    let third = cloud.host("host3");
+    let before = Cloud::tables_of(&cloud, third);
+    cloud.command(create_port(5, 1, Some(3)));
+    cloud.check();
+    let groups = |cloud: &Cloud| Cloud::tables_of(cloud, third)[&Bridge::Tunnel].groups.len();
+    assert_eq!(groups(&cloud), 2);
+    cloud.command(Command::DeletePort { id: port_id(5), if_revision: None });
+    cloud.check();
+    assert_eq!(Cloud::tables_of(&cloud, third), before);
+}
+
+#[test]
+fn an_endpoint_that_moves_is_followed_everywhere() {
+    let mut cloud = cloud();
+    let applied = cloud.command(hypervisor(2, 77));
+    cloud.check();
+    let second = cloud.host("host2");
+    assert!(applied.deltas.iter().all(|delta| !delta.recipients.contains(second)), "nothing on itself leads to itself");
+    assert!(applied.deltas.iter().any(|delta| delta.recipients.contains(cloud.host("host3"))));
+}
+
+#[test]
+fn what_cannot_be_expressed_is_told() {
+    let mut cloud = cloud();
+    let applied = cloud.command(create_port(6, 1, Some(9)));
+    assert_eq!(applied.unexpressed.len(), 1);
+    assert!(applied.unexpressed[0].to_string().contains("'host9'"));
+    assert!(applied.deltas.is_empty());
+    let applied = cloud.command(plug(1, 2, 50));
+    assert!(applied.unexpressed[0].to_string().contains("plugged on 'host2'"));
+    assert!(applied.deltas.is_empty());
+    let applied = cloud.command(plug(1, 1, 65001));
+    assert!(applied.unexpressed.iter().any(|one| one.to_string().contains("65001")));
+    cloud.check();
+}
