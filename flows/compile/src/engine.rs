@@ -2,9 +2,9 @@
 
 use crate::delta::{difference, encode, withdraw};
 use crate::feature::FEATURES;
-use crate::roster::{Audience, Roster};
+use crate::roster::{Audience, Circle, Roster, Shifts};
 use crate::{Bridge, Delta, Recipients, Sink, Touched, Unexpressed, Unit};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weir_model::{Commit, HostKey, NetworkKey, Topology};
 use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
@@ -15,7 +15,7 @@ use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
 /// is built from the topology before the commit.
 #[derive(Clone, Debug, Default)]
 pub struct Engine {
-    shared: HashMap<Unit, Encoded>,
+    shared: BTreeMap<Circle, BTreeMap<Unit, Encoded>>,
     roster: Roster,
 }
 
@@ -30,16 +30,18 @@ pub struct Applied {
     pub unexpressed: Vec<Unexpressed>,
 }
 
-/// A unit as it travels, per bridge.
-#[derive(Clone, Debug, Default)]
+/// A unit as it travels, per bridge, and who of its circle does not hold it.
+#[derive(Clone, Debug)]
 struct Encoded {
     integration: Arc<[EncodedEdit]>,
     tunnel: Arc<[EncodedEdit]>,
+    except: Option<HostKey>,
 }
 
 impl Encoded {
-    fn of(sink: &Sink) -> Self {
-        Self { integration: encode(sink.edits(Bridge::Integration)), tunnel: encode(sink.edits(Bridge::Tunnel)) }
+    fn of(sink: &Sink, except: Option<HostKey>) -> Self {
+        let [integration, tunnel] = Bridge::ALL.map(|bridge| encode(sink.edits(bridge)));
+        Self { integration, tunnel, except }
     }
 
     fn edits(&self, bridge: Bridge) -> &Arc<[EncodedEdit]> {
@@ -51,6 +53,17 @@ impl Encoded {
 
     fn is_empty(&self) -> bool {
         self.integration.is_empty() && self.tunnel.is_empty()
+    }
+
+    /// Takes a unit that stays as it is from who leaves its circle, and gives it to who joins.
+    fn hand_over(&self, unit: Unit, left: &Recipients, joined: &Recipients, deltas: &mut Deltas) {
+        for bridge in Bridge::ALL {
+            let edits = self.edits(bridge);
+            if !left.is_empty() {
+                deltas.take(unit, bridge, left, edits.iter().map(EncodedEdit::withdrawal).collect());
+            }
+            deltas.add(unit, bridge, joined, edits.clone());
+        }
     }
 }
 
@@ -81,11 +94,8 @@ impl Engine {
     /// Compiles a whole topology.
     #[must_use]
     pub fn load(topology: &Topology) -> Self {
-        let mut engine = Self { shared: HashMap::new(), roster: Roster::of(topology) };
-        let mut units = Vec::new();
-        for feature in FEATURES {
-            feature.everywhere(topology, &mut units);
-        }
+        let mut engine = Self { shared: BTreeMap::new(), roster: Roster::of(topology) };
+        let mut units = everywhere(topology);
         engine.keep(&mut units, topology);
         for network in topology.networks() {
             for feature in FEATURES {
@@ -93,15 +103,16 @@ impl Engine {
             }
             engine.keep(&mut units, topology);
         }
-        engine.shared.shrink_to_fit();
         engine
     }
 
     fn keep(&mut self, units: &mut Vec<Unit>, topology: &Topology) {
         for unit in units.drain(..) {
-            let encoded = Encoded::of(&unit.build(topology));
-            if !encoded.is_empty() {
-                self.shared.insert(unit, encoded);
+            if let Some((circle, except)) = unit.scope(topology).circle() {
+                let encoded = Encoded::of(&unit.build(topology), except);
+                if !encoded.is_empty() {
+                    self.shared.entry(circle).or_default().insert(unit, encoded);
+                }
             }
         }
     }
@@ -121,21 +132,13 @@ impl Engine {
         let shifts = self.roster.follow(&touched, new);
         let mut deltas = Deltas::default();
         for &unit in &dirty {
-            let audience = self.roster.audience(&shifts, unit.scope(old), unit.scope(new));
-            self.rebuild(unit, &audience, old, new, &mut deltas);
+            self.rebuild(unit, &shifts, old, new, &mut deltas);
         }
-        let mut moved = BTreeSet::new();
-        if shifts.everyone() {
-            moved.extend(everywhere(old));
-            moved.extend(everywhere(new));
-        }
-        for network in shifts.networks() {
-            moved.extend(of_network(network, old));
-            moved.extend(of_network(network, new));
-        }
-        for unit in moved.difference(&dirty).copied() {
-            let audience = self.roster.audience(&shifts, unit.scope(old), unit.scope(new));
-            self.hand_over(unit, &audience, &mut deltas);
+        for (circle, left, joined) in shifts.iter() {
+            let units = self.shared.get(&circle).into_iter().flatten().filter(|(unit, _)| !dirty.contains(*unit));
+            for (unit, encoded) in units {
+                encoded.hand_over(*unit, &left.without(encoded.except), &joined.without(encoded.except), &mut deltas);
+            }
         }
         let Deltas { mut take, add } = deltas;
         take.extend(add);
@@ -143,40 +146,39 @@ impl Engine {
         Applied { deltas: take, rebuilt: dirty.into_iter().collect(), unexpressed }
     }
 
-    fn rebuild(&mut self, unit: Unit, audience: &Audience, old: &Topology, new: &Topology, deltas: &mut Deltas) {
-        let Audience { lose, keep, gain } = audience;
+    fn rebuild(&mut self, unit: Unit, shifts: &Shifts, old: &Topology, new: &Topology, deltas: &mut Deltas) {
+        let (was, is) = (unit.scope(old), unit.scope(new));
+        let Audience { lose, keep, gain } = &self.roster.audience(shifts, was, is);
         let (before, after) = (unit.build(old), unit.build(new));
-        let encoded = Encoded::of(&after);
+        let circle = is.circle();
+        let encoded = Encoded::of(&after, circle.and_then(|(_, except)| except));
         for bridge in Bridge::ALL {
             let edits = encoded.edits(bridge);
-            let (take, add) = difference(before.edits(bridge), after.edits(bridge), edits);
             if !lose.is_empty() {
                 deltas.take(unit, bridge, lose, withdraw(before.edits(bridge)));
             }
-            deltas.take(unit, bridge, keep, take);
-            deltas.add(unit, bridge, keep, add);
+            if !keep.is_empty() {
+                let (take, add) = difference(before.edits(bridge), after.edits(bridge), edits);
+                deltas.take(unit, bridge, keep, take);
+                deltas.add(unit, bridge, keep, add);
+            }
             deltas.add(unit, bridge, gain, edits.clone());
         }
-        if unit.is_local() {
-            return;
+        let (was, is) = (was.circle().map(|(circle, _)| circle), circle.map(|(circle, _)| circle));
+        if let Some(circle) = was.filter(|_| was != is || encoded.is_empty()) {
+            self.forget(circle, unit);
         }
-        if encoded.is_empty() {
-            self.shared.remove(&unit);
-        } else {
-            self.shared.insert(unit, encoded);
+        if let Some(circle) = is.filter(|_| !encoded.is_empty()) {
+            self.shared.entry(circle).or_default().insert(unit, encoded);
         }
     }
 
-    /// Gives a unit that stays as it is to who joins its scope, and takes it from who leaves.
-    fn hand_over(&self, unit: Unit, audience: &Audience, deltas: &mut Deltas) {
-        let Some(encoded) = self.shared.get(&unit) else { return };
-        for bridge in Bridge::ALL {
-            let edits = encoded.edits(bridge);
-            if !audience.lose.is_empty() {
-                let take = edits.iter().map(EncodedEdit::withdrawal).collect();
-                deltas.take(unit, bridge, &audience.lose, take);
+    fn forget(&mut self, circle: Circle, unit: Unit) {
+        if let Some(units) = self.shared.get_mut(&circle) {
+            units.remove(&unit);
+            if units.is_empty() {
+                self.shared.remove(&circle);
             }
-            deltas.add(unit, bridge, &audience.gain, edits.clone());
         }
     }
 
@@ -189,10 +191,10 @@ impl Engine {
     ) -> impl Iterator<Item = (Unit, Arc<[EncodedEdit]>)> + 'a {
         let units = units_for(host, topology).into_iter().filter(move |unit| unit.concerns(bridge));
         units.map(move |unit| {
-            let edits = match self.shared.get(&unit) {
-                Some(encoded) => encoded.edits(bridge).clone(),
-                None => encode(unit.build(topology).edits(bridge)),
-            };
+            let circle = unit.scope(topology).circle();
+            let kept = circle.and_then(|(circle, _)| self.shared.get(&circle)?.get(&unit));
+            let edits = kept
+                .map_or_else(|| encode(unit.build(topology).edits(bridge)), |encoded| encoded.edits(bridge).clone());
             (unit, edits)
         })
     }
@@ -200,7 +202,7 @@ impl Engine {
     /// How many units are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.len()
+        self.shared.values().map(BTreeMap::len).sum()
     }
 
     /// Whether nothing is kept.

@@ -40,6 +40,11 @@ impl Recipients {
         self.iter().next().is_none()
     }
 
+    /// The same without one of them.
+    pub(crate) fn without(&self, host: Option<HostKey>) -> Self {
+        Self { hosts: self.hosts.clone(), except: [self.except[0].or(host), self.except[1].or(host)] }
+    }
+
     fn leaves_out(&self, host: HostKey) -> bool {
         self.except.contains(&Some(host))
     }
@@ -62,7 +67,7 @@ impl Eq for Recipients {}
 
 /// The scopes of more than one hypervisor, without their exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Circle {
+pub(crate) enum Circle {
     Everyone,
     Network(NetworkKey),
 }
@@ -81,7 +86,8 @@ impl Scope {
         }
     }
 
-    const fn circle(self) -> Option<(Circle, Option<HostKey>)> {
+    /// The circle, and the hypervisor that is left out of it; none for scopes of one hypervisor or nobody.
+    pub(crate) const fn circle(self) -> Option<(Circle, Option<HostKey>)> {
         match self {
             Self::Nobody | Self::Host(_) => None,
             Self::All => Some((Circle::Everyone, None)),
@@ -282,13 +288,12 @@ impl Shifts {
         }
     }
 
-    /// Hypervisors that appeared or vanished.
-    pub(crate) fn everyone(&self) -> bool {
-        self.everyone.is_some()
-    }
-
-    /// Networks that hypervisors joined or left.
-    pub(crate) fn networks(&self) -> impl Iterator<Item = NetworkKey> + '_ {
-        self.networks.keys().copied()
+    /// Circles that hypervisors joined or left: the circle, who left and who joined.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Circle, Recipients, Recipients)> + '_ {
+        let everyone = self.everyone.iter().map(|shift| (Circle::Everyone, shift));
+        let networks = self.networks.iter().map(|(key, shift)| (Circle::Network(*key), shift));
+        everyone.chain(networks).map(|(circle, shift)| {
+            (circle, shift.left.iter().copied().collect(), shift.joined.iter().copied().collect())
+        })
     }
 }

@@ -97,7 +97,7 @@ fn renamed(host: u8, encap: u8) -> Command {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn deltas_lead_to_what_a_cold_compile_wants(commands in proptest::collection::vec(command(), 1..60)) {
