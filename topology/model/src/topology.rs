@@ -469,7 +469,7 @@ impl Topology {
     /// The interfaces of a hypervisor that name ports, by port.
     pub fn vifs_on(&self, host: &HostName) -> impl Iterator<Item = &Arc<Vif>> + use<'_> {
         let vifs = self.index.vifs_of_host.get(host);
-        vifs.into_iter().flat_map(|vifs| vifs.values())
+        vifs.into_iter().flat_map(Tree::values)
     }
 
     /// Whether a hypervisor's sessions are up.
