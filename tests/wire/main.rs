@@ -1,8 +1,14 @@
 //! The wire tier.
 
+mod flow;
+mod generate;
+mod group;
 mod link;
+mod live;
 mod message_random;
 mod message_vectors;
 mod session_live;
 mod session_scripted;
+mod switch;
+mod vector;
 mod vswitchd;

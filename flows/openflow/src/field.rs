@@ -144,6 +144,8 @@ pub(crate) struct Header {
     pub(crate) name: &'static str,
 }
 
+/// One field. Of its headers, actions of Nicira and the notation of subfields use the first, and OpenFlow 1.5 the last,
+/// as Open vSwitch does; any of them is read.
 struct Row {
     bytes: u8,
     width: u8,
@@ -217,7 +219,7 @@ macro_rules! fields {
 
 fields! {
     PacketType: 4, 32, no, Free, PacketType, ["packet_type"], [Basic 44 OXM_OF_PACKET_TYPE];
-    DpHash: 4, 32, mask, Free, Hex, ["dp_hash"], [Nx 35 NXM_NX_DP_HASH, Nicira 0 NXOXM_ET_DP_HASH];
+    DpHash: 4, 32, mask, Free, Hex, ["dp_hash"], [Nx 35 NXM_NX_DP_HASH, Nicira 0 NXOXM_ET_DP_HASH, Nx 35 NXM_NX_DP_HASH];
     RecircId: 4, 32, no, Free, Decimal, ["recirc_id"], [Nx 36 NXM_NX_RECIRC_ID];
     ConjId: 4, 32, no, Free, Decimal, ["conj_id"], [Nx 37 NXM_NX_CONJ_ID];
     InPort: 2, 16, no, Free, Port16, ["in_port"], [Of 0 NXM_OF_IN_PORT];

@@ -59,11 +59,20 @@ pub(super) fn put(f: &mut dyn Write, field: Field, value: u128, mask: u128, name
 
 fn put_number(f: &mut dyn Write, value: u128, mask: u128, exact: bool, hex: bool) -> fmt::Result {
     if hex {
-        write!(f, "{value:#x}")?;
+        put_hex(f, value)?;
     } else {
         write!(f, "{value}")?;
     }
-    if exact { Ok(()) } else { write!(f, "/{mask:#x}") }
+    if exact {
+        return Ok(());
+    }
+    f.write_char('/')?;
+    put_hex(f, mask)
+}
+
+/// A number in hexadecimal; a zero has no prefix.
+pub(super) fn put_hex(f: &mut dyn Write, value: u128) -> fmt::Result {
+    if value == 0 { f.write_char('0') } else { write!(f, "{value:#x}") }
 }
 
 pub(super) fn put_mac(f: &mut dyn Write, value: u128) -> fmt::Result {

@@ -468,7 +468,7 @@ fn put_controller(out: &mut BytesMut, to: &Controller) {
             put_property(out, property::CONTROLLER, &[&to.controller.to_be_bytes(), &[0; 2]]);
         }
         if to.reason != REASON_ACTION {
-            put_property(out, property::REASON, &[&[to.reason], &[0; 3]]);
+            put_property(out, property::REASON, &[&[to.reason]]);
         }
         if !to.userdata.is_empty() {
             put_property(out, property::USERDATA, &[&to.userdata]);

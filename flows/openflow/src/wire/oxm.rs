@@ -54,9 +54,6 @@ pub(super) fn entry(input: &[u8]) -> Parsed<'_, MatchField> {
     }
     let (rest, value) = uint(rest, bytes)?;
     let (rest, mask) = if masked { uint(rest, bytes)? } else { (rest, u128::MAX) };
-    if value & !mask != 0 {
-        return fail(input, DecodeErrorKind::Mask);
-    }
     let (value, mask) = (value >> shift, mask >> shift & whole(field));
     if value & !whole(field) != 0 {
         return fail(input, DecodeErrorKind::Value);
@@ -104,6 +101,9 @@ fn fields(mut input: &[u8]) -> Parsed<'_, Match> {
     while !input.is_empty() {
         let (rest, entry) = entry(input)?;
         let full = entry.mask == entry.field.ones();
+        if entry.value & !entry.mask != 0 {
+            return fail(input, DecodeErrorKind::Mask);
+        }
         if !full && !entry.field.maskable() {
             return fail(input, DecodeErrorKind::Mask);
         }
@@ -168,7 +168,10 @@ fn put_header(out: &mut BytesMut, header: Header, masked: bool, length: usize) {
 
 /// Writes a field with its value, and with its mask unless that covers the whole field.
 pub(super) fn put_entry(out: &mut BytesMut, field: Field, value: u128, mask: u128) {
-    let masked = mask != field.ones();
+    put_masked(out, field, value, mask, mask != field.ones());
+}
+
+fn put_masked(out: &mut BytesMut, field: Field, value: u128, mask: u128, masked: bool) {
     let bytes = field.bytes();
     put_header(out, field.header(), masked, bytes << u32::from(masked));
     put_uint(out, value, bytes);
@@ -194,7 +197,9 @@ pub(crate) fn put_fields(out: &mut BytesMut, matching: &Match) {
     while let [first, rest @ ..] = fields {
         fields = rest;
         let Some((register, 1)) = first.field.registers() else {
-            put_entry(out, first.field, first.value, first.mask);
+            // Of these two, Open vSwitch keeps fewer bits than they have on the wire, so that no mask covers them.
+            let masked = !first.exact() || matches!(first.field, Field::CtState | Field::TunFlags);
+            put_masked(out, first.field, first.value, first.mask, masked);
             continue;
         };
         let (mut value, mut mask) = (first.value, first.mask);

@@ -1,9 +1,8 @@
 //! Printing actions and instructions.
 
-use super::matching::put_c_hex;
 use crate::action::WHOLE_PACKET;
 use crate::text::names::{Named, Names};
-use crate::text::value::{put, put_subfield};
+use crate::text::value::{put, put_hex, put_subfield};
 use crate::{
     Action, Controller, Ct, Instructions, Learn, LearnSource, LearnSpec, LearnTarget, Nat, NatRange, PortNo, Subfield,
     ZoneSource,
@@ -84,10 +83,10 @@ pub(super) fn put_instructions(f: &mut dyn Write, instructions: &Instructions, n
     if let Some((value, mask)) = instructions.write_metadata {
         commas.next(f)?;
         f.write_str("write_metadata:")?;
-        put_c_hex(f, value.into())?;
+        put_hex(f, value.into())?;
         if mask != u64::MAX {
             f.write_char('/')?;
-            put_c_hex(f, mask.into())?;
+            put_hex(f, mask.into())?;
         }
     }
     if let Some(table) = instructions.goto {
@@ -127,7 +126,7 @@ fn put_action(f: &mut dyn Write, action: &Action, names: &Names) -> fmt::Result 
         Action::Move { src, dst } => write!(f, "move:{src}->{dst}"),
         Action::Load { value, dst } => {
             f.write_str("load:")?;
-            put_c_hex(f, (*value).into())?;
+            put_hex(f, (*value).into())?;
             write!(f, "->{dst}")
         }
         Action::PushVlan { ethertype } => write!(f, "push_vlan:{ethertype:#x}"),
@@ -352,7 +351,8 @@ fn put_spec(f: &mut dyn Write, spec: &LearnSpec, names: &Names) -> fmt::Result {
                 write!(f, "{}=", field.name())?;
                 return put(f, field, value, field.ones(), names);
             }
-            write!(f, "{to}={value:#x}")
+            write!(f, "{to}=")?;
+            put_hex(f, value)
         }
         (LearnSource::Field { field, offset }, LearnTarget::Match { field: to, offset: to_offset }) => {
             write!(f, "{}", Subfield { field: to, offset: to_offset, bits })?;
@@ -362,7 +362,9 @@ fn put_spec(f: &mut dyn Write, spec: &LearnSpec, names: &Names) -> fmt::Result {
             write!(f, "={}", Subfield { field, offset, bits })
         }
         (LearnSource::Constant(value), LearnTarget::Load { field, offset }) => {
-            write!(f, "load:{value:#x}->{}", Subfield { field, offset, bits })
+            f.write_str("load:")?;
+            put_hex(f, value)?;
+            write!(f, "->{}", Subfield { field, offset, bits })
         }
         (LearnSource::Field { field, offset }, LearnTarget::Load { field: to, offset: to_offset }) => {
             let (src, dst) = (Subfield { field, offset, bits }, Subfield { field: to, offset: to_offset, bits });
@@ -371,6 +373,9 @@ fn put_spec(f: &mut dyn Write, spec: &LearnSpec, names: &Names) -> fmt::Result {
         (LearnSource::Field { field, offset }, LearnTarget::Output) => {
             write!(f, "output:{}", Subfield { field, offset, bits })
         }
-        (LearnSource::Constant(value), LearnTarget::Output) => write!(f, "output:{value:#x}"),
+        (LearnSource::Constant(value), LearnTarget::Output) => {
+            f.write_str("output:")?;
+            put_hex(f, value)
+        }
     }
 }

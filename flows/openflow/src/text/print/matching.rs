@@ -1,7 +1,7 @@
 //! Printing matches, in the order and with the words of `ovs-ofctl dump-flows`.
 
 use crate::text::names::{Named, Names};
-use crate::text::value::{CT_STATE, TCP_FLAGS, TUN_FLAGS, put, put_flags, put_ipv4, put_ipv6, put_mac};
+use crate::text::value::{CT_STATE, TCP_FLAGS, TUN_FLAGS, put, put_flags, put_hex, put_ipv4, put_ipv6, put_mac};
 use crate::{Field, FieldFormat, Match, MatchField};
 use std::fmt::{self, Display, Formatter, Write};
 
@@ -87,12 +87,12 @@ impl Words<'_> {
             return Ok(());
         };
         self.start(name)?;
-        put_c_hex(self.out, part.value)?;
+        put_hex(self.out, part.value)?;
         if part.exact() {
             return Ok(());
         }
         self.out.write_char('/')?;
-        put_c_hex(self.out, part.mask)
+        put_hex(self.out, part.mask)
     }
 
     /// A number in decimal if it is exact; else number and mask in hexadecimal of at least `digits` digits.
@@ -135,7 +135,7 @@ impl Words<'_> {
             None => Ok(()),
             Some(part) if hex => {
                 self.start(name)?;
-                put_c_hex(self.out, part.value)
+                put_hex(self.out, part.value)
             }
             Some(part) => self.word(format_args!("{name}={}", part.value)),
         }
@@ -334,9 +334,4 @@ impl Words<'_> {
             }
         }
     }
-}
-
-/// A number as `%#x` prints it: a zero has no prefix.
-pub(super) fn put_c_hex(f: &mut dyn Write, value: u128) -> fmt::Result {
-    if value == 0 { f.write_char('0') } else { write!(f, "{value:#x}") }
 }
