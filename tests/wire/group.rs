@@ -11,9 +11,9 @@ const GROUPS: &str = include_str!("vectors/groups.txt");
 const METERS: &str = include_str!("vectors/meters.txt");
 const GROUP_DESC: u16 = 7;
 const METER_DESC: u16 = 10;
-/// Of `ofp_bad_request_code` and others, what the switch says when it refuses.
-const BUCKET_EXISTS: (u16, u16) = (6, 15);
-const UNKNOWN_BUCKET: (u16, u16) = (6, 16);
+/// Type and code of the errors by which the switch refuses.
+const UNKNOWN_BUCKET: (u16, u16) = (6, 15);
+const BUCKET_EXISTS: (u16, u16) = (6, 16);
 const METER_EXISTS: (u16, u16) = (12, 1);
 
 fn encode(edit: &FlowEdit) -> EncodedEdit {
@@ -71,7 +71,7 @@ fn a_switch_keeps_groups_and_meters() {
     }
     expected.sort();
     assert_eq!(groups(&mut connection), expected);
-    let printed = switch.ofctl(&[], "dump-groups", &[], "").expect("ovs-ofctl dumps");
+    let printed = switch.ofctl(&[], "dump-groups", &[]).expect("ovs-ofctl dumps");
     let mut printed: Vec<_> = printed.lines().skip(1).map(str::trim).collect();
     let mut ours: Vec<_> = expected.iter().map(Group::to_string).collect();
     printed.sort_unstable();

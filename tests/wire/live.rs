@@ -104,8 +104,8 @@ fn a_switch_keeps_what_our_text_says() {
             table.insert(flow);
         }
         let text: String = table.flows.values().map(|flow| format!("{flow}\n")).collect();
-        switch.ofctl(&[], "del-flows", &[], "").map_err(TestCaseError::fail)?;
-        switch.ofctl(&["--bundle"], "add-flows", &["-"], &text).map_err(TestCaseError::fail)?;
+        switch.ofctl(&[], "del-flows", &[]).map_err(TestCaseError::fail)?;
+        switch.add_flows(&text).map_err(TestCaseError::fail)?;
         let dump = switch.connect().flows();
         let mut read = FlowTable::default();
         for entry in entries(&dump) {
@@ -113,7 +113,7 @@ fn a_switch_keeps_what_our_text_says() {
             read.insert(stats.flow);
         }
         prop_assert_eq!(FlowTable::diff(&read, &table), Vec::new());
-        let printed = switch.ofctl(&["--no-stats"], "dump-flows", &[], "").map_err(TestCaseError::fail)?;
+        let printed = switch.ofctl(&["--no-stats"], "dump-flows", &[]).map_err(TestCaseError::fail)?;
         let printed: BTreeSet<String> = printed.lines().map(|line| line.trim().to_owned()).collect();
         let ours: BTreeSet<String> = table.flows.values().map(Flow::to_string).collect();
         let differences: Vec<_> = ours.symmetric_difference(&printed).collect();
@@ -126,7 +126,7 @@ fn a_switch_keeps_what_our_text_says() {
 #[test]
 fn a_switch_dumps_the_bytes_of_random_flows() {
     check(|switch, flows| {
-        switch.ofctl(&[], "del-flows", &[], "").map_err(TestCaseError::fail)?;
+        switch.ofctl(&[], "del-flows", &[]).map_err(TestCaseError::fail)?;
         let mut connection = switch.connect();
         let sent: EncodedFlows = flows.iter().collect();
         prop_assert_eq!(sent.len(), flows.len());

@@ -12,7 +12,8 @@ use weir_openflow::{
 };
 
 /// Messages that are written otherwise than they were read, and why.
-const WRITTEN_OTHERWISE: [(&str, &str); 3] = [
+const WRITTEN_OTHERWISE: [(&str, &str); 4] = [
+    ("meter-config-reply", "a burst without its flag has no meaning, and is passed over"),
     ("meter-mod-modify", "an edit does not tell whether the meter is there"),
     ("port-stats-reply", "the statistics of an experimenter are passed over"),
     ("resume", "table and reason are left out, since the switch takes them from the continuation"),

@@ -1,118 +1,50 @@
-//! A real Open vSwitch with a dummy datapath, and a bare OpenFlow connection to it.
+//! One bridge of a real Open vSwitch, and a bare OpenFlow connection to it.
 
+use crate::vswitchd::OpenVSwitch;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use std::time::Duration;
 
-/// `ovsdb-server` and `ovs-vswitchd` with one bridge, all in a directory of their own; both end with this value.
-#[derive(Debug)]
+/// A switch with one bridge.
 pub(crate) struct Switch {
-    directory: TempDir,
-    daemons: Vec<Child>,
+    ovs: OpenVSwitch,
 }
 
-const SCHEMA: &str = "/usr/share/openvswitch/vswitch.ovsschema";
 const BRIDGE: &str = "br";
-/// How long the daemons may take to start, and the switch to answer.
+/// How long the switch may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Switch {
     pub(crate) fn start() -> Self {
-        let directory = TempDir::with_prefix("ovs").expect("a directory for the switch");
-        let mut switch = Self { directory, daemons: Vec::new() };
-        let path = switch.directory.path().to_owned();
-        let at = |name: &str| path.join(name).to_str().expect("a plain path").to_owned();
-        run("ovsdb-tool", &["create", &at("conf.db"), SCHEMA]);
-        let remote = format!("--remote=punix:{}", at("db.sock"));
-        switch.spawn("ovsdb-server", &[&at("conf.db"), &remote, &control(&at("ovsdb.ctl"))]);
-        switch.wait_for("db.sock");
-        let database = format!("unix:{}", at("db.sock"));
-        let to_database = format!("--db={database}");
-        run("ovs-vsctl", &[&to_database, "--no-wait", "init"]);
-        let dummy = "--enable-dummy=override";
-        switch.spawn("ovs-vswitchd", &[&database, dummy, "--disable-system", &control(&at("vswitchd.ctl"))]);
-        let bridge = ["add-br", BRIDGE, "--", "set", "bridge", BRIDGE, "datapath_type=dummy", "fail-mode=secure"];
-        run("ovs-vsctl", &[&[to_database.as_str()], &bridge[..]].concat());
-        switch.wait_for(&format!("{BRIDGE}.mgmt"));
-        switch
+        let ovs = OpenVSwitch::start();
+        ovs.bridge(BRIDGE, &[], "OpenFlow15");
+        Self { ovs }
     }
 
-    fn spawn(&mut self, program: &str, arguments: &[&str]) {
-        let directory = self.directory.path();
-        let child = Command::new(program)
-            .args(arguments)
-            .envs(["OVS_RUNDIR", "OVS_DBDIR", "OVS_LOGDIR"].map(|variable| (variable, directory)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        self.daemons.push(child.unwrap_or_else(|error| panic!("{program} does not start: {error}")));
+    fn socket(&self) -> String {
+        self.ovs.path(&format!("{BRIDGE}.mgmt"))
     }
 
-    /// Waits until the daemons have made a socket.
-    fn wait_for(&self, socket: &str) {
-        let path = self.directory.path().join(socket);
-        let deadline = Instant::now() + PATIENCE;
-        while UnixStream::connect(&path).is_err() {
-            assert!(Instant::now() < deadline, "{socket} does not answer");
-            std::thread::yield_now();
-        }
-    }
-
-    /// Runs `ovs-ofctl -O OpenFlow15 COMMAND BRIDGE ARGUMENTS`, with `input` for its standard input; gives what it
-    /// prints, or what it complains of.
-    pub(crate) fn ofctl(
-        &self,
-        options: &[&str],
-        command: &str,
-        arguments: &[&str],
-        input: &str,
-    ) -> Result<String, String> {
-        let target = format!("unix:{}", self.socket().display());
-        let mut child = Command::new("ovs-ofctl")
-            .args(["-O", "OpenFlow15", "--no-names"])
-            .args(options)
-            .args([command, &target])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("ovs-ofctl is installed");
-        child.stdin.take().expect("its input is a pipe").write_all(input.as_bytes()).expect("ovs-ofctl reads");
-        let output = child.wait_with_output().expect("ovs-ofctl ends");
+    /// Runs `ovs-ofctl -O OpenFlow15 OPTIONS COMMAND BRIDGE ARGUMENTS`; gives what it prints, or what it complains of.
+    pub(crate) fn ofctl(&self, options: &[&str], command: &str, arguments: &[&str]) -> Result<String, String> {
+        let target = format!("unix:{}", self.socket());
+        let arguments = [&["-O", "OpenFlow15", "--no-names"], options, &[command, &target], arguments].concat();
+        let output = self.ovs.try_run("ovs-ofctl", &arguments);
         let text = |bytes| String::from_utf8(bytes).expect("ovs-ofctl prints text");
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
-    fn socket(&self) -> std::path::PathBuf {
-        self.directory.path().join(format!("{BRIDGE}.mgmt"))
+    /// Adds flows, one a line, in one bundle.
+    pub(crate) fn add_flows(&self, flows: &str) -> Result<(), String> {
+        let file = self.ovs.path("flows.txt");
+        std::fs::write(&file, flows).expect("the directory of the switch can be written to");
+        self.ofctl(&["--bundle"], "add-flows", &[&file]).map(drop)
     }
 
     pub(crate) fn connect(&self) -> Connection {
-        Connection::open(&self.socket())
+        Connection::open(self.socket().as_ref())
     }
-}
-
-impl Drop for Switch {
-    fn drop(&mut self) {
-        for daemon in self.daemons.iter_mut().rev() {
-            daemon.kill().and_then(|()| daemon.wait()).expect("our own child can be ended");
-        }
-    }
-}
-
-fn control(socket: &str) -> String {
-    format!("--unixctl={socket}")
-}
-
-fn run(program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).output();
-    let output = output.unwrap_or_else(|error| panic!("{program} does not start: {error}"));
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// An OpenFlow 1.5 connection without any logic.

@@ -37,7 +37,8 @@ impl OpenVSwitch {
         ovs
     }
 
-    fn path(&self, name: &str) -> String {
+    /// Where a file of the daemons is.
+    pub(crate) fn path(&self, name: &str) -> String {
         self.directory.path().join(name).display().to_string()
     }
 

@@ -101,3 +101,19 @@ impl FlowEdit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_supersedes_its_buckets_only() {
+        let group = EditKey::Group(GroupId(1));
+        let bucket = |group, bucket| EditKey::Bucket(GroupId(group), BucketId(bucket));
+        assert!(group.supersedes(&bucket(1, 5)));
+        assert!(group.supersedes(&group));
+        assert!(!group.supersedes(&bucket(2, 5)));
+        assert!(!bucket(1, 5).supersedes(&group));
+        assert!(!EditKey::Meter(MeterId(1)).supersedes(&group));
+    }
+}

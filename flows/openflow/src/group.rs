@@ -37,7 +37,7 @@ pub struct Group {
     pub id: GroupId,
     /// How it treats its buckets.
     pub kind: GroupKind,
-    /// Its buckets, by ascending id.
+    /// Its buckets, by ascending id; those of a `FastFailover` group in the order in which they are tried.
     pub buckets: Vec<Bucket>,
     /// How a select group chooses: `selection_method` of the Netronome extension; empty for the default.
     pub selection: Selection,
@@ -76,20 +76,37 @@ impl Group {
         self
     }
 
-    /// Puts a bucket in, in place of one with the same number.
+    /// Puts a bucket in, in place of one with the same number; in a `FastFailover` group, behind the others.
     pub fn insert(&mut self, bucket: Bucket) {
-        match self.buckets.binary_search_by_key(&bucket.id, |present| present.id) {
-            Ok(at) => self.buckets[at] = bucket,
-            Err(at) => self.buckets.insert(at, bucket),
+        if let Some(present) = self.buckets.iter_mut().find(|present| present.id == bucket.id) {
+            *present = bucket;
+            return;
         }
+        let behind = |present: &Bucket| self.kind == GroupKind::FastFailover || present.id < bucket.id;
+        let at = self.buckets.iter().take_while(|present| behind(present)).count();
+        self.buckets.insert(at, bucket);
     }
 
     /// Takes a bucket out; tells whether it was there.
     pub fn remove(&mut self, bucket: BucketId) -> bool {
-        let found = self.buckets.binary_search_by_key(&bucket, |present| present.id);
-        if let Ok(at) = found {
-            self.buckets.remove(at);
+        let before = self.buckets.len();
+        self.buckets.retain(|present| present.id != bucket);
+        self.buckets.len() < before
+    }
+}
+
+impl Group {
+    /// The form in which a switch hands the group back: actions in their canonical form, buckets in ascending order
+    /// except in a `FastFailover` group, where their order says which comes first.
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        for bucket in &mut self.buckets {
+            let actions = std::mem::take(&mut bucket.actions);
+            bucket.actions = actions.into_iter().map(Action::canonical).collect();
         }
-        found.is_ok()
+        if self.kind != GroupKind::FastFailover {
+            self.buckets.sort_by_key(|bucket| bucket.id);
+        }
+        self
     }
 }

@@ -20,7 +20,7 @@ pub struct MeterFlags {
 pub struct Band {
     /// Rate in the unit of the meter.
     pub rate: u32,
-    /// Burst in kilobits or packets.
+    /// Burst in kilobits or packets; without meaning, and 0 in the canonical form, unless the meter honours bursts.
     pub burst: u32,
 }
 
@@ -33,4 +33,15 @@ pub struct Meter {
     pub flags: MeterFlags,
     /// Its bands.
     pub bands: Vec<Band>,
+}
+
+impl Meter {
+    /// The form in which a switch hands the meter back: without bursts unless it honours them.
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        if !self.flags.burst {
+            self.bands.iter_mut().for_each(|band| band.burst = 0);
+        }
+        self
+    }
 }

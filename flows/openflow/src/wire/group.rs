@@ -10,7 +10,6 @@ use crate::{Bucket, BucketId, Field, FlowEdit, Group, GroupId, GroupKind, PortNo
 use bytes::{BufMut, BytesMut};
 
 mod command {
-    pub(super) const ADD: u16 = 0;
     pub(super) const DELETE: u16 = 2;
     pub(super) const INSERT_BUCKET: u16 = 3;
     pub(super) const REMOVE_BUCKET: u16 = 5;
@@ -66,7 +65,7 @@ pub(crate) fn group_mod(input: &[u8]) -> Parsed<'_, FlowEdit> {
     let (rest, mut buckets) = buckets(rest, length, kind)?;
     let (rest, selection) = selection(rest)?;
     let edit = match command {
-        command::ADD | command::ADD_OR_MODIFY => FlowEdit::AddGroup(Group { id, kind, buckets: in_order(kind, buckets), selection }),
+        command::ADD_OR_MODIFY => FlowEdit::AddGroup(Group { id, kind, buckets: in_order(kind, buckets), selection }),
         command::DELETE => FlowEdit::DeleteGroup(id),
         command::INSERT_BUCKET => match (buckets.pop(), buckets.is_empty()) {
             (Some(bucket), true) => FlowEdit::InsertBucket { group: id, bucket },

@@ -24,7 +24,8 @@ fn put_flags(out: &mut BytesMut, flags: MeterFlags) {
     out.put_u16(u16::from(kbps) | u16::from(pktps) << 1 | u16::from(burst) << 2 | u16::from(stats) << 3);
 }
 
-fn band(input: &[u8]) -> Parsed<'_, Band> {
+/// A band; without the flag, the burst has no meaning, and a switch may fill in the rate.
+fn band(input: &[u8], flags: MeterFlags) -> Parsed<'_, Band> {
     let (rest, kind) = u16(input)?;
     let (_, length) = u16(rest)?;
     if kind != DROP {
@@ -37,16 +38,16 @@ fn band(input: &[u8]) -> Parsed<'_, Band> {
         let (rest, rate) = u32(body)?;
         let (rest, burst) = u32(rest)?;
         let (rest, ()) = skip(rest, 4)?;
-        Ok((rest, Band { rate, burst }))
+        Ok((rest, Band { rate, burst: if flags.burst { burst } else { 0 } }))
     })
 }
 
-fn put_bands(out: &mut BytesMut, bands: &[Band]) {
-    for band in bands {
+fn put_bands(out: &mut BytesMut, meter: &Meter) {
+    for band in &meter.bands {
         out.put_u16(DROP);
         out.put_u16(BAND_LEN as u16);
         out.put_u32(band.rate);
-        out.put_u32(band.burst);
+        out.put_u32(if meter.flags.burst { band.burst } else { 0 });
         out.put_u32(0);
     }
 }
@@ -59,7 +60,7 @@ pub(crate) fn meter_mod(input: &[u8]) -> Parsed<'_, FlowEdit> {
     let id = MeterId(id);
     match command {
         ADD | MODIFY => {
-            let (rest, bands) = all(rest, band)?;
+            let (rest, bands) = all(rest, |input| band(input, flags))?;
             Ok((rest, FlowEdit::AddMeter(Meter { id, flags, bands })))
         }
         DELETE => Ok((rest, FlowEdit::DeleteMeter(id))),
@@ -74,7 +75,7 @@ pub(crate) fn put_meter_mod(out: &mut BytesMut, edit: &FlowEdit) {
             out.put_u16(ADD);
             put_flags(out, meter.flags);
             out.put_u32(meter.id.0);
-            put_bands(out, &meter.bands);
+            put_bands(out, meter);
         }
         FlowEdit::DeleteMeter(id) => {
             out.put_u32(u32::from(DELETE) << 16);
@@ -90,7 +91,7 @@ pub(crate) fn meter_config(input: &[u8]) -> Parsed<'_, Meter> {
     counted(input, usize::from(length), 2, |body| {
         let (rest, flags) = flags(body)?;
         let (rest, id) = u32(rest)?;
-        let (rest, bands) = all(rest, band)?;
+        let (rest, bands) = all(rest, |input| band(input, flags))?;
         Ok((rest, Meter { id: MeterId(id), flags, bands }))
     })
 }
@@ -101,6 +102,6 @@ pub(crate) fn put_meter_config(out: &mut BytesMut, meter: &Meter) {
     out.put_u16(0);
     put_flags(out, meter.flags);
     out.put_u32(meter.id.0);
-    put_bands(out, &meter.bands);
+    put_bands(out, meter);
     put_length(out, start, start);
 }
