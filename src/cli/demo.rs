@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table, TableComponent, presets};
 use serde_json::{Value, json};
 
 use super::lab::wait::{self, Look};
@@ -54,10 +54,13 @@ fn show(args: DemoArgs) -> Result<bool, LabError> {
         name: args.name,
         hosts: args.hosts,
         manager: Manager::Own { program: own_program()?, arguments: Vec::new() },
-        stays: false,
     };
     let mut lab = Lab::up(plan, &interrupt)?;
-    step.end("running Open vSwitch, br-int and br-tun made by Weir and connected");
+    step.end("each with an Open vSwitch of its own");
+
+    let step = Step::begin("controller");
+    lab.connect()?;
+    step.end("started; br-int and br-tun made on every hypervisor, connected and filled");
 
     let step = Step::begin("API");
     let api = lab.api()?;
@@ -211,6 +214,7 @@ fn differences(vms: &[Vm], matrix: &Matrix) -> Vec<String> {
 fn table(vms: &[Vm], matrix: &Matrix) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
     let heads = ["from", "on", "IPv4"].map(str::to_owned);
     table.set_header(heads.into_iter().chain(vms.iter().map(|vm| vm.name().to_owned())));
     for from in vms {

@@ -22,7 +22,7 @@ fn guest(last: u8) -> Guest {
 fn vms_plugged_by_hand_and_a_clean_end() -> Tested {
     Lab::remove_abandoned()?;
     let name = fresh_name()?;
-    let plan = Plan { name: name.clone(), hosts: 2, manager: Manager::None, stays: false };
+    let plan = Plan { name: name.clone(), hosts: 2, manager: Manager::None };
     let mut lab = Lab::up(plan.clone(), &Interrupt::never())?;
     assert!(matches!(Lab::up(plan, &Interrupt::never()), Err(LabError::Leftovers(_))), "the name is taken");
 
@@ -67,9 +67,10 @@ fn a_failed_start_leaves_nothing() -> Tested {
         name: name.clone(),
         hosts: 1,
         manager: Manager::Own { program: "/nonexistent/weir".into(), arguments: Vec::new() },
-        stays: true,
     };
-    let failed = Lab::up(plan, &Interrupt::never());
+    let mut lab = Lab::up(plan, &Interrupt::never())?;
+    let failed = lab.connect();
+    drop(lab);
     assert!(matches!(failed, Err(LabError::ControllerEnded { .. })), "{failed:?}");
     assert_eq!(Namespace::all(name.as_str())?, []);
     assert!(!name.directory().exists());

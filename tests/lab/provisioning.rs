@@ -3,6 +3,7 @@
 use std::fs;
 
 use weir::cli::lab::Hypervisor;
+use weir::cli::lab::wait::Look;
 
 use super::switch::BRIDGES;
 use super::world::{Failure, Tested, World};
@@ -57,10 +58,7 @@ fn bridges_are_made_once_and_foreign_rows_stay() -> Tested {
     world.wait("what was undone by hand is set right", || {
         let mode = host.vsctl(["get-fail-mode", "br-int"])?;
         let ports = host.vsctl(["list-ports", "br-tun"])?;
-        Ok(weir::cli::lab::wait::Look::when(
-            mode.trim() == "secure" && ports.contains("weir-vxlan"),
-            format!("{mode} {ports}"),
-        ))
+        Ok(Look::when(mode.trim() == "secure" && ports.contains("weir-vxlan"), format!("{mode} {ports}")))
     })?;
     assert_eq!(foreign(&host)?, before);
 
@@ -70,11 +68,7 @@ fn bridges_are_made_once_and_foreign_rows_stay() -> Tested {
     let size = fs::metadata(&file)?.len();
     world.lab.kill_controller()?;
     world.lab.start_controller()?;
-    world.wait("both bridges are connected again", || {
-        let connected = host.is_connected("br-int")? && host.is_connected("br-tun")?;
-        Ok(weir::cli::lab::wait::Look::when(connected, ""))
-    })?;
-    world.lab.wait_connected()?;
+    world.lab.wait_in_step()?;
     assert_eq!(fs::metadata(&file)?.len(), size);
     assert_eq!(foreign(&host)?, before);
     Ok(())

@@ -67,9 +67,9 @@ impl World {
             name: fresh_name()?,
             hosts,
             manager: Manager::Own { program: program(), arguments: vec!["--config".into(), config.path().into()] },
-            stays: false,
         };
-        let lab = Lab::up(plan, &interrupt)?;
+        let mut lab = Lab::up(plan, &interrupt)?;
+        lab.connect()?;
         let api = lab.api()?;
         Ok(Self { lab, api, interrupt, _config: config })
     }

@@ -151,8 +151,9 @@ fn up(hosts: u8, name: LabName, controller: Choice) -> Result<(), LabError> {
         Choice::At(address) => Manager::At(address),
         Choice::Own => Manager::Own { program: own_program()?, arguments: Vec::new() },
     };
-    let plan = Plan { name, hosts, manager, stays: true };
-    let lab = Lab::up(plan, &interrupt)?;
+    let mut lab = Lab::up(Plan { name, hosts, manager }, &interrupt)?;
+    lab.connect()?;
+    lab.keep()?;
     println!("{}", status(lab.state()));
     println!("up in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())

@@ -3,14 +3,12 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::requirements;
 use super::underlay::{self, MANAGEMENT, TUNNELS, Underlay};
-use super::wait::{self, Look};
-use super::{Interrupt, LabError, Namespace, Process, Tool};
+use super::{LabError, Namespace, Process, Tool};
 
 /// How long an Open vSwitch tool may wait for its daemon, in seconds.
 const TOOL_TIMEOUT: &str = "--timeout=10";
@@ -174,32 +172,6 @@ impl Hypervisor {
     pub fn set_manager(&self, controller: IpAddr) -> Result<(), LabError> {
         let target = format!("tcp:{}", SocketAddr::new(controller, OVSDB_PORT));
         self.vsctl(["set-manager", &target]).map(drop)
-    }
-
-    /// Whether `bridge` is there and connected to a controller.
-    pub fn is_connected(&self, bridge: &str) -> Result<bool, LabError> {
-        let listed = self.vsctl(["--bare", "--columns=controller", "list", "Bridge", bridge]);
-        // The bridge is not there as long as nobody made it.
-        let Ok(controllers) = listed else {
-            return Ok(false);
-        };
-        for controller in controllers.split_whitespace() {
-            let answer = self.vsctl(["--if-exists", "get", "Controller", controller, "is_connected"])?;
-            if answer.trim() == "true" {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Waits until both bridges are there and connected to a controller.
-    pub fn wait_connected(&self, limit: Duration, interrupt: &Interrupt) -> Result<(), LabError> {
-        for bridge in ["br-int", "br-tun"] {
-            wait::until(&format!("{bridge} of {} connected to the controller", self.name), limit, interrupt, || {
-                Ok(Look::when(self.is_connected(bridge)?, ""))
-            })?;
-        }
-        Ok(())
     }
 
     /// Finds the other hypervisor's tunnel endpoint, so that no tunnelled packet is the one that has to wait for ARP:

@@ -38,6 +38,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::Value;
+
 pub use api::{Answer, Api};
 pub(crate) use command::own_program;
 pub use command::{LabArgs, run};
@@ -52,6 +54,7 @@ pub use state::{LabName, State};
 pub use tool::Tool;
 pub use underlay::{CONTROLLER, MANAGEMENT, TUNNELS, Underlay};
 pub use vm::{Address, DEVICE, Guest, Vm};
+use wait::Look;
 
 /// The most hypervisors of a lab.
 pub const MAX_HOSTS: u8 = 200;
@@ -84,11 +87,9 @@ pub struct Plan {
     pub hosts: u8,
     /// Who controls them.
     pub manager: Manager,
-    /// Whether it outlives this process.
-    pub stays: bool,
 }
 
-/// A lab that is up. It goes down when it is dropped, unless it was planned to stay or is [kept](Self::keep).
+/// A lab that is up. It goes down when it is dropped, unless it is [kept](Self::keep).
 #[derive(Debug)]
 pub struct Lab {
     state: State,
@@ -97,7 +98,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Builds a lab. When that fails or is interrupted half-way, what was built is removed again.
+    /// Builds a lab, its hypervisors running but under nobody's control yet. When that fails or is interrupted half-way,
+    /// what was built is removed again.
     pub fn up(plan: Plan, interrupt: &Interrupt) -> Result<Self, LabError> {
         requirements::check()?;
         if !(1..=MAX_HOSTS).contains(&plan.hosts) {
@@ -115,16 +117,19 @@ impl Lab {
             _ => LabError::io("create", &directory, error),
         })?;
         let lab = plan.name.as_str();
-        let mut built = Self {
+        let (controller, manager) = match plan.manager {
+            Manager::Own { program, arguments } => {
+                (Some(Controller::of(lab, &directory, program, arguments)), Some(CONTROLLER))
+            }
+            Manager::At(address) => (None, Some(address)),
+            Manager::None => (None, None),
+        };
+        let built = Self {
             state: State {
-                owner: (!plan.stays).then(Process::own).flatten(),
+                owner: Process::own(),
                 underlay: Underlay::of(lab),
-                controller: match &plan.manager {
-                    Manager::Own { program, arguments } => {
-                        Some(Controller::of(lab, &directory, program.clone(), arguments.clone()))
-                    }
-                    Manager::At(_) | Manager::None => None,
-                },
+                controller,
+                manager,
                 hypervisors: (1..=plan.hosts).map(|number| Hypervisor::of(lab, &directory, number)).collect(),
                 vms: Vec::new(),
                 name: plan.name.clone(),
@@ -132,36 +137,36 @@ impl Lab {
             interrupt: interrupt.clone(),
             goes_down: true,
         };
-        built.build(&plan.manager)?;
-        built.goes_down = !plan.stays;
+        built.build()?;
         Ok(built)
     }
 
-    fn build(&mut self, manager: &Manager) -> Result<(), LabError> {
+    fn build(&self) -> Result<(), LabError> {
         self.state.write()?;
-        let underlay = self.state.underlay.clone();
+        let underlay = &self.state.underlay;
         underlay.create()?;
         if let Some(controller) = &self.state.controller {
-            controller.create(&underlay)?;
+            controller.create(underlay)?;
         }
         for hypervisor in &self.state.hypervisors {
             self.interrupt.check()?;
-            hypervisor.create(&underlay)?;
+            hypervisor.create(underlay)?;
         }
-        self.greet_tunnels()?;
-        match manager {
-            Manager::Own { .. } => {
-                self.start_controller()?;
-                self.set_managers(CONTROLLER)?;
-                self.wait_connected()
-            }
-            Manager::At(address) => self.set_managers(*address),
-            Manager::None => Ok(()),
-        }
+        self.greet_tunnels()
     }
 
-    fn set_managers(&self, controller: IpAddr) -> Result<(), LabError> {
-        self.state.hypervisors.iter().try_for_each(|hypervisor| hypervisor.set_manager(controller))
+    /// Puts the hypervisors under the control that was planned. A controller of the lab's own is started and waited for
+    /// until it controls all of them.
+    pub fn connect(&mut self) -> Result<(), LabError> {
+        if self.state.controller.is_some() {
+            self.start_controller()?;
+        }
+        if let Some(manager) = self.state.manager {
+            for hypervisor in &self.state.hypervisors {
+                hypervisor.set_manager(manager)?;
+            }
+        }
+        if self.state.controller.is_some() { self.wait_in_step() } else { Ok(()) }
     }
 
     /// Lets each hypervisor find the tunnel endpoints of the others.
@@ -177,12 +182,15 @@ impl Lab {
         Ok(())
     }
 
-    /// Waits until the bridges of all hypervisors are connected to the controller.
-    pub fn wait_connected(&self) -> Result<(), LabError> {
-        self.state
-            .hypervisors
-            .iter()
-            .try_for_each(|hypervisor| hypervisor.wait_connected(CONNECT_LIMIT, &self.interrupt))
+    /// Waits until the controller is connected to every hypervisor, and every switch holds what it should.
+    pub fn wait_in_step(&self) -> Result<(), LabError> {
+        let api = self.api()?;
+        wait::until("all switches connected and in step", CONNECT_LIMIT, &self.interrupt, || {
+            let answer = api.request("GET", "/weir/v1/hosts", None)?.body;
+            let hosts = answer["hosts"].as_array().map_or(&[][..], Vec::as_slice);
+            let in_step = hosts.iter().filter(|host| is_in_step(host)).count();
+            Ok(Look::when(in_step == self.state.hypervisors.len(), answer))
+        })
     }
 
     /// A lab that an earlier process left up.
@@ -331,6 +339,16 @@ impl Lab {
         self.state.owner = None;
         self.state.write()
     }
+}
+
+/// Whether the controller says of a hypervisor that it is connected and both its bridges hold what they should.
+fn is_in_step(host: &Value) -> bool {
+    let switches = host["switches"].as_array().map_or(&[][..], Vec::as_slice);
+    host["liveness"] == "alive"
+        && switches.len() == 2
+        && switches
+            .iter()
+            .all(|switch| switch["openflow"] == "up" && switch["acknowledged_revision"] == switch["wanted_revision"])
 }
 
 impl Drop for Lab {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -69,10 +70,12 @@ impl LabName {
 pub struct State {
     /// The lab's name.
     pub name: LabName,
-    /// The process that takes the lab down when it ends, if the lab is not meant to stay.
+    /// The process that takes the lab down when it ends, unless the lab is kept.
     pub owner: Option<Process>,
     /// The wires.
     pub underlay: Underlay,
+    /// The controller that the hypervisors are told to connect to.
+    pub manager: Option<IpAddr>,
     /// The lab's own controller.
     pub controller: Option<Controller>,
     /// The hypervisors, in order of their numbers.
