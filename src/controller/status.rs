@@ -17,11 +17,13 @@ impl Controller {
                 Change::Vif(diff) => {
                     self.unsettled.extend(diff.before.iter().chain(&diff.after).map(|vif| vif.port));
                 }
-                Change::Network(_)
-                | Change::Subnet(_)
-                | Change::Hypervisor(_)
-                | Change::Liveness { .. }
-                | Change::Counters { .. } => {}
+                // A hypervisor that appears or is renamed binds ports without a change of theirs.
+                Change::Hypervisor(diff) => {
+                    for host in diff.before.iter().chain(&diff.after) {
+                        self.unsettle_host(&host.name);
+                    }
+                }
+                Change::Network(_) | Change::Subnet(_) | Change::Liveness { .. } | Change::Counters { .. } => {}
             }
         }
     }
