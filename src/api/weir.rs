@@ -1,6 +1,6 @@
 //! `/weir/v1/`: what Neutron has no name for.
 
-use super::backend::{DumpFailure, DumpRequest, ExplainedFlow};
+use super::backend::{DumpFailure, DumpRequest, ExplainedFlow, HostReport, LinkState};
 use super::fault::Fault;
 use super::operate::{Answer, Scene};
 use axum::http::{Method, StatusCode};
@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use weir_model::Command;
 
 /// Answers a request below `/weir/v1/`.
 pub(crate) async fn answer(
@@ -27,18 +28,8 @@ pub(crate) async fn answer(
         (_, ["healthz"]) => Err(Fault::method_not_allowed()),
         _ if !scene.caller.admin => Err(Fault::forbidden("rule:admin_only")),
         (&Method::GET, ["hosts"]) => ok(&json!({ "hosts": scene.backend.progress.hosts() })),
-        (&Method::GET, ["hosts", name]) => {
-            let hosts = scene.backend.progress.hosts();
-            let host = hosts.into_iter().find(|host| host.name.as_str() == *name || host.system_id == *name);
-            let host = host.ok_or_else(|| {
-                Fault::new(
-                    StatusCode::NOT_FOUND,
-                    "HypervisorNotFound",
-                    format!("Hypervisor {name} could not be found."),
-                )
-            })?;
-            ok(&json!({ "host": host }))
-        }
+        (&Method::GET, ["hosts", name]) => ok(&json!({ "host": host(&scene, name)? })),
+        (&Method::DELETE, ["hosts", name]) => forget(scene, name).await,
         (&Method::GET, ["hosts", host, "flows", bridge]) => dump(scene, host, bridge).await,
         (&Method::POST, ["flows", "explain"]) => explain(scene, body).await,
         (_, ["hosts"] | ["hosts", _] | ["hosts", _, "flows", _] | ["flows", "explain"]) => {
@@ -46,6 +37,24 @@ pub(crate) async fn answer(
         }
         _ => Err(Fault::not_found()),
     }
+}
+
+fn host(scene: &Scene<'_>, name: &str) -> Result<HostReport, Fault> {
+    let hosts = scene.backend.progress.hosts();
+    hosts.into_iter().find(|host| host.name.as_str() == name || host.system_id == name).ok_or_else(|| {
+        Fault::new(StatusCode::NOT_FOUND, "HypervisorNotFound", format!("Hypervisor {name} could not be found."))
+    })
+}
+
+/// Takes a hypervisor out of service. One that is connected would come back at once, so that it is refused.
+async fn forget(scene: Scene<'_>, name: &str) -> Result<Answer, Fault> {
+    let host = host(&scene, name)?;
+    if host.ovsdb != LinkState::Down {
+        let message = format!("Hypervisor {name} is connected; run ovs-vsctl del-manager on it first.");
+        return Err(Fault::new(StatusCode::CONFLICT, "HypervisorInUse", message));
+    }
+    scene.submit(Command::ForgetHypervisor(host.name)).await?;
+    Ok(Answer { status: StatusCode::NO_CONTENT, body: Vec::new() })
 }
 
 fn ok(body: &impl Serialize) -> Result<Answer, Fault> {

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 /// Calls the API at one address.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub(super) struct Client {
     agent: ureq::Agent,
     base: String,
 }
 
 /// Why a call has no answer to show.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(super) enum ClientError {
     /// Nobody answered.
     #[error("cannot reach Weir at {base}: {source}")]
     Unreachable {
@@ -41,7 +41,7 @@ pub enum ClientError {
 
 impl Client {
     /// A client of the API at `base`, such as `http://127.0.0.1:9696`.
-    pub fn new(base: &str) -> Self {
+    pub(super) fn new(base: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))
             .http_status_as_error(false)
@@ -53,7 +53,7 @@ impl Client {
     ///
     /// # Errors
     /// Nobody answers, or the answer is an error.
-    pub fn get(&self, path: &str) -> Result<Value, ClientError> {
+    pub(super) fn get(&self, path: &str) -> Result<Value, ClientError> {
         self.answer(self.agent.get(self.url(path)).call())
     }
 
@@ -61,23 +61,15 @@ impl Client {
     ///
     /// # Errors
     /// Nobody answers, or the answer is an error.
-    pub fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
         self.answer(self.agent.post(self.url(path)).send_json(body))
-    }
-
-    /// Changes what is at `path`.
-    ///
-    /// # Errors
-    /// Nobody answers, or the answer is an error.
-    pub fn put(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
-        self.answer(self.agent.put(self.url(path)).send_json(body))
     }
 
     /// Deletes what is at `path`.
     ///
     /// # Errors
     /// Nobody answers, or the answer is an error.
-    pub fn delete(&self, path: &str) -> Result<(), ClientError> {
+    pub(super) fn delete(&self, path: &str) -> Result<(), ClientError> {
         self.answer(self.agent.delete(self.url(path)).call()).map(drop)
     }
 
@@ -104,6 +96,16 @@ impl Client {
             message: fault["message"].as_str().unwrap_or(text.trim()).to_owned(),
         })
     }
+}
+
+/// A name as one segment of a path.
+pub(super) fn escape(name: &str) -> String {
+    name.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect()
 }
 
 /// Bytes of the largest answer that is read: a flow dump of a large hypervisor has some tens of megabytes.

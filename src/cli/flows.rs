@@ -1,6 +1,6 @@
 //! `weir flows`: what a switch holds, each flow with its owner.
 
-use super::client::{Client, ClientError};
+use super::client::{Client, ClientError, escape};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::{self, Read, Write};
@@ -66,16 +66,6 @@ fn print(out: &mut impl Write, flow: &Value) -> io::Result<()> {
         Some(owner) => writeln!(out, "    # {owner}"),
         None => Ok(()),
     }
-}
-
-/// A host name as one segment of a path.
-fn escape(name: &str) -> String {
-    name.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }
 
 /// Bytes of the largest dump that is read: over a million flows.

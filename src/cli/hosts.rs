@@ -1,25 +1,42 @@
 //! `weir hosts`: the state of every hypervisor.
 
-use super::client::{Client, ClientError};
-use clap::Args;
+use super::client::{Client, ClientError, escape};
+use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 use std::process::ExitCode;
 
 /// Arguments of `weir hosts`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct HostsArgs {
+    #[command(subcommand)]
+    command: Option<HostsCommand>,
     /// Address of the controller's REST API.
-    #[arg(long, env = "WEIR_API", default_value = "http://127.0.0.1:9696")]
+    #[arg(long, env = "WEIR_API", default_value = "http://127.0.0.1:9696", global = true)]
     api: String,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// Prints a line for each hypervisor.
+#[derive(Debug, Subcommand)]
+enum HostsCommand {
+    /// Take a hypervisor that is not connected out of service: its tunnels and bindings are forgotten.
+    Forget {
+        /// Its name or system-id.
+        host: String,
+    },
+}
+
+/// Prints a line for each switch of each hypervisor.
 pub(super) fn run(args: &HostsArgs) -> Result<ExitCode, ClientError> {
-    let answer = Client::new(&args.api).get("/weir/v1/hosts")?;
+    let client = Client::new(&args.api);
+    if let Some(HostsCommand::Forget { host }) = &args.command {
+        client.delete(&format!("/weir/v1/hosts/{}", escape(host)))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let answer = client.get("/weir/v1/hosts")?;
     if args.json {
         println!("{answer:#}");
         return Ok(ExitCode::SUCCESS);

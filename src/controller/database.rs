@@ -149,9 +149,12 @@ impl Controller {
             tracing::warn!(host = %name, error, "hypervisor not accepted");
         }
         host.refusal = refusal;
-        // Under a former name it is nobody any more.
-        self.hosts.retain(|_, host| host.is_heard_of() || self.topology.hypervisor(&host.name).is_some());
         self.adopt_strangers(batch, at);
+    }
+
+    /// Forgets who is neither connected nor known, for instance under a former name.
+    pub(super) fn forget_strangers(&mut self) {
+        self.hosts.retain(|name, host| host.is_heard_of() || self.topology.hypervisor(name).is_some());
     }
 
     /// Brings the topology's VIFs of the hypervisor in line with what is plugged.

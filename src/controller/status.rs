@@ -22,6 +22,7 @@ impl Controller {
                     for host in diff.before.iter().chain(&diff.after) {
                         self.unsettle_host(&host.name);
                     }
+                    self.forget_strangers();
                 }
                 Change::Network(_) | Change::Subnet(_) | Change::Liveness { .. } | Change::Counters { .. } => {}
             }
