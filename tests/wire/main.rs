@@ -1,6 +1,8 @@
 //! The wire tier.
 
+mod bad;
 mod flow;
+mod flow_random;
 mod generate;
 mod group;
 mod link;

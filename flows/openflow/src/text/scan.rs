@@ -128,13 +128,19 @@ pub(super) fn bytes(text: &str) -> Result<Vec<u8>, Fault<'_>> {
     let mut parsed = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let Some(byte) = rest.get(..2).and_then(|pair| u8::from_str_radix(pair, 16).ok()) else {
+        let Some(byte) = rest.get(..2).and_then(hex_byte) else {
             return fail(rest, ParseErrorKind::Hex);
         };
         parsed.push(byte);
         rest = rest[2..].trim_start_matches(['.', ' ']);
     }
     Ok(parsed)
+}
+
+/// A byte of one or two hexadecimal digits.
+pub(super) fn hex_byte(digits: &str) -> Option<u8> {
+    let digit = |byte: u8| byte.is_ascii_hexdigit();
+    digits.bytes().all(digit).then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
 /// What stands before and after an arrow.

@@ -2,7 +2,7 @@
 
 use super::error::{Fault, ParseErrorKind, fail};
 use super::names::Names;
-use super::scan::{integer, number};
+use super::scan::{hex_byte, integer, number};
 use crate::field::ones;
 use crate::matching::mac;
 use crate::{Field, FieldFormat, PortNo, Subfield, TableId};
@@ -221,7 +221,7 @@ pub(super) fn parse_mac(text: &str) -> Result<u128, Fault<'_>> {
     let mut parts = text.split(':');
     for octet in &mut octets {
         let part = parts.next().filter(|part| (1..=2).contains(&part.len()));
-        match part.and_then(|part| u8::from_str_radix(part, 16).ok()) {
+        match part.and_then(hex_byte) {
             Some(value) => *octet = value,
             None => return fail(text, ParseErrorKind::Address),
         }

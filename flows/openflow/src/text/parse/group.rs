@@ -113,7 +113,7 @@ fn bucket<'a>(text: &'a str, kind: GroupKind, unnamed: BucketId, names: &Names) 
             _ => {
                 let whole = before.rest.trim_start_matches([',', ' ']);
                 let list_text = match key {
-                    "actions" | "action" => &whole[key.len() + 1..],
+                    "actions" | "action" => whole.get(key.len() + 1..).unwrap_or_default(),
                     _ => whole,
                 };
                 actions = Some(list(list_text, names, &mut around, 0)?);
