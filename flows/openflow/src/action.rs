@@ -56,7 +56,7 @@ pub enum Action {
     /// Sends the packet to the controller with a continuation or user data.
     Controller(Controller),
     /// Runs actions on a copy of the packet.
-    Clone(Vec<Action>),
+    Clone(Vec<Self>),
     /// Sets one bit when the packet is longer than `length` bytes.
     CheckPktLarger { length: u16, dst: Subfield },
     /// Removes a field (tunnel metadata).
@@ -336,7 +336,8 @@ impl Action {
                 Self::Ct(ct)
             }
             Self::Learn(mut learn) => {
-                learn.flags = learn.flags & !WRITE_RESULT | u16::from(learn.result.is_some()) * WRITE_RESULT;
+                learn.flags &= !WRITE_RESULT;
+                learn.flags |= if learn.result.is_some() { WRITE_RESULT } else { 0 };
                 for spec in &mut learn.specs {
                     if let LearnSource::Constant(value) = &mut spec.source {
                         *value &= ones(spec.bits);

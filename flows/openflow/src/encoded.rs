@@ -12,7 +12,7 @@ pub struct EncodedEdit {
     message: Bytes,
 }
 
-/// What an encoded edit is about; the cheap form of [`EditKey`], told from the bytes alone.
+/// What an encoded edit is about; the cheap form of [`EditKey`](crate::EditKey), told from the bytes alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EncodedKey {
     /// A flow.

@@ -160,9 +160,9 @@ mod tests {
             bands: vec![Band { rate, burst: 0 }],
         });
         (vec(flow, 0..12), vec(group(), 0..3), vec(meter, 0..3)).prop_map(|(flows, groups, meters)| {
-            let mut table = FlowTable::default();
-            table.groups = groups.into_iter().map(|group| (group.id, group)).collect();
-            table.meters = meters.into_iter().map(|meter| (meter.id, meter)).collect();
+            let groups = groups.into_iter().map(|group| (group.id, group)).collect();
+            let meters = meters.into_iter().map(|meter| (meter.id, meter)).collect();
+            let mut table = FlowTable { flows: BTreeMap::new(), groups, meters };
             for flow in flows {
                 let there = |action: &Action| match action {
                     Action::Group(group) => table.groups.contains_key(group),

@@ -142,7 +142,9 @@ fn nat_addresses(input: &[u8], present: u16) -> Parsed<'_, Option<(IpAddr, IpAdd
 
 /// Writes a `ct` action from its flags on.
 pub(super) fn put_ct(out: &mut BytesMut, ct: &Ct) {
-    out.put_u16(u16::from(ct.flags.commit) * COMMIT | u16::from(ct.flags.force) * FORCE);
+    let commit = if ct.flags.commit { COMMIT } else { 0 };
+    let force = if ct.flags.force { FORCE } else { 0 };
+    out.put_u16(commit | force);
     match ct.zone {
         ZoneSource::Constant(zone) => {
             out.put_u32(0);
