@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
-use weir_openflow::session::{CloseReason, Session, SessionConfig, SessionEvent};
+use weir_openflow::session::{Session, SessionConfig, SessionEvent};
 
 /// How long anything may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -51,7 +51,9 @@ impl Link {
                 self.output.clear();
             }
             match self.socket.read(&mut input) {
-                Ok(0) => self.session.close(CloseReason::Disconnected("end of stream".to_owned())),
+                Ok(0) => {
+                    self.session.close(weir_openflow::session::CloseReason::Disconnected("end of stream".to_owned()))
+                }
                 Ok(length) => self.session.handle_bytes(Instant::now(), &input[..length]),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                     self.session.handle_timeout(Instant::now());

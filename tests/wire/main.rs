@@ -7,7 +7,6 @@ mod generate;
 mod group;
 mod link;
 mod live;
-mod message_judge;
 mod message_random;
 mod message_vectors;
 mod session_live;

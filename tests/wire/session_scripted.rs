@@ -365,24 +365,6 @@ fn a_slow_switch_makes_nothing_grow() {
 }
 
 #[test]
-fn packets_and_echoes_that_nobody_takes_have_a_bound() {
-    let config = SessionConfig { max_urgent_bytes: 100_000, ..config() };
-    let mut pair = Pair::ready(config);
-    let metadata = Match::new().in_port(PortNo(1));
-    let packet = PacketOut { metadata, actions: Vec::new(), packet: Bytes::from(vec![0; 1500]) };
-    let sent = std::iter::from_fn(|| pair.session.send(packet.clone()).ok()).take(1000).count();
-    assert!((60..70).contains(&sent), "{sent}");
-    assert_eq!(pair.session.send(packet.clone()), Err(SendError::Backlogged));
-    assert_eq!(pair.settle(&[]), [SessionEvent::Writable]);
-    assert!(pair.session.send(packet).is_ok());
-
-    let echo = Message::EchoRequest(Bytes::from(vec![7; 60_000]));
-    let ends: Vec<_> = (0..10).filter_map(|xid| pair.say(xid, &echo)).collect();
-    assert_eq!(ends, [SessionEvent::Closed(CloseReason::Flooded)]);
-    assert_eq!(pair.session.queued_bytes(), 0);
-}
-
-#[test]
 fn what_follows_a_bundle_waits_for_its_fate() {
     let mut pair = Pair::ready(config());
     pair.switch.seen.clear();

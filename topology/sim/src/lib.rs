@@ -1,9 +1,13 @@
 //! A whole cloud in one process: packets, switches, hypervisors and the judge of who may reach whom.
 //!
-//! Nothing here knows the compiler: a [`switch::Datapath`] executes whatever tables it is given, as Open vSwitch would.
-//! There is no clock, no socket and no randomness but a seed that is passed in.
+//! Nothing here knows the compiler: a [`switch::Datapath`] executes whatever tables it is given, as Open vSwitch would;
+//! [`fabric::Fabric`] joins hypervisors; [`oracle::verdict`] tells from the topology alone what must become of a packet.
+//! There is no clock, no socket and no randomness but a [`seed::Seed`] that is passed in.
 
+pub mod fabric;
+pub mod generate;
 pub mod intern;
+pub mod oracle;
 pub mod packet;
 pub mod seed;
 pub mod switch;

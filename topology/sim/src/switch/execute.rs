@@ -3,7 +3,7 @@
 use super::conntrack::Known;
 use super::outcome::{Outcome, Output, Punt};
 use super::step::{Frozen, Notice, Step};
-use super::translate::Translation;
+use super::translate::{Start, Translation};
 use super::{Datapath, PortNo};
 use crate::packet::{Fields, Packet, Tracking, Tunnel};
 use bytes::Bytes;
@@ -52,7 +52,7 @@ pub(super) fn arrival(
     let fields = Fields { in_port, tunnel, ..carried.fields() };
     let mut run = Run { datapath, now, outcome: Outcome::default() };
     run.datapath.trace.line(0, || format!("port {}: {}", in_port.0, carried.packet));
-    run.translate(carried, bridge, fields, 0, |translation| translation.run_arrival());
+    run.translate(carried, bridge, fields, 0, Start::Arrival);
     run.finish()
 }
 
@@ -71,7 +71,7 @@ pub(super) fn packet_out(
     fields.in_port = in_port;
     carried.mark = fields.pkt_mark;
     let mut run = Run { datapath, now, outcome: Outcome::default() };
-    run.translate(carried, bridge, fields, 0, |translation| translation.run_packet_out(&request.actions));
+    run.translate(carried, bridge, fields, 0, Start::Actions(&request.actions));
     run.finish()
 }
 
@@ -86,7 +86,8 @@ pub(super) fn resume(datapath: &mut Datapath, now: Duration, state: Frozen, requ
     carried.mark = fields.pkt_mark;
     carried.tracking = fields.ct;
     let mut run = Run { datapath, now, outcome: Outcome::default() };
-    run.translate(carried, state.bridge, fields, 0, |translation| translation.run_frozen(state));
+    let bridge = state.bridge;
+    run.translate(carried, bridge, fields, 0, Start::Thaw(state));
     run.finish()
 }
 
@@ -97,17 +98,10 @@ impl Run<'_> {
         self.outcome
     }
 
-    fn translate(
-        &mut self,
-        mut carried: Carried,
-        bridge: usize,
-        fields: Fields,
-        turns: usize,
-        run: impl FnOnce(&mut Translation<'_>),
-    ) {
+    fn translate(&mut self, mut carried: Carried, bridge: usize, fields: Fields, turns: usize, start: Start<'_>) {
         let length = carried.packet.bytes().len();
         let mut translation = Translation::new(self.datapath, self.now, bridge, fields, length);
-        run(&mut translation);
+        translation.run_from(start);
         let steps = std::mem::take(&mut translation.steps);
         let (resubmits, aborts) = (translation.resubmits, std::mem::take(&mut translation.aborts));
         self.outcome.resubmits = self.outcome.resubmits.max(resubmits);
@@ -171,7 +165,8 @@ impl Run<'_> {
         self.datapath
             .trace
             .line(0, || format!("recirculated with ct_state {:#04x} zone {}", fields.ct.state, fields.ct.zone));
-        self.translate(carried, state.bridge, fields, turns, |translation| translation.run_frozen(state));
+        let bridge = state.bridge;
+        self.translate(carried, bridge, fields, turns, Start::Thaw(state));
     }
 
     fn punt(&mut self, carried: &Carried, notice: Notice) {

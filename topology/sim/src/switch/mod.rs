@@ -1,5 +1,6 @@
 //! A simulated Open vSwitch: bridges that execute flow tables, one connection tracker, patch ports in between.
 
+pub mod agent;
 mod bridge;
 mod classifier;
 pub mod conntrack;

@@ -97,6 +97,8 @@ fn prerequisite_met(flow: &Flow, field: Field) -> bool {
     let proto = |number| exact(Field::IpProto) == Some(number);
     let icmpv6 = || eth(&[0x86dd]) && proto(58);
     let kind = |kinds: &[u128]| exact(Field::Icmpv6Type).is_some_and(|value| kinds.contains(&value));
+    // A code that is not told counts as 0.
+    let code = exact(Field::Icmpv6Code).is_none_or(|code| code == 0);
     match field.prerequisite() {
         Prerequisite::Free | Prerequisite::Ethernet => true,
         Prerequisite::Vlan => flow.key.matching.get(Field::VlanVid).is_some_and(|(value, _)| value & 0x1000 != 0),
@@ -110,9 +112,9 @@ fn prerequisite_met(flow: &Flow, field: Field) -> bool {
         Prerequisite::Sctp => ip() && proto(132),
         Prerequisite::Icmpv4 => eth(&[0x0800]) && proto(1),
         Prerequisite::Icmpv6 => icmpv6(),
-        Prerequisite::Nd => icmpv6() && kind(&[135, 136]) && exact(Field::Icmpv6Code) == Some(0),
-        Prerequisite::NdSolicit => icmpv6() && kind(&[135]) && exact(Field::Icmpv6Code) == Some(0),
-        Prerequisite::NdAdvert => icmpv6() && kind(&[136]) && exact(Field::Icmpv6Code) == Some(0),
+        Prerequisite::Nd => icmpv6() && kind(&[135, 136]) && code,
+        Prerequisite::NdSolicit => icmpv6() && kind(&[135]) && code,
+        Prerequisite::NdAdvert => icmpv6() && kind(&[136]) && code,
         Prerequisite::Nsh => eth(&[0x894f]),
         Prerequisite::Ct => flow.key.matching.get(Field::CtState).is_some_and(|(value, mask)| value & mask & 0x20 != 0),
     }

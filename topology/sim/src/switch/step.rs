@@ -22,7 +22,7 @@ pub(super) enum Step {
     /// Looks a copy up anew.
     Recirculate(Box<Frozen>),
     /// Runs steps on a copy.
-    Clone(Vec<Step>),
+    Clone(Vec<Self>),
     /// Ends here if the meter says so.
     Meter { bridge: usize, meter: MeterId },
     /// Nothing was done with the packet at this place.

@@ -53,6 +53,16 @@ pub(super) struct Translation<'a> {
     pub(super) steps: Vec<Step>,
 }
 
+/// Where a translation begins.
+pub(super) enum Start<'a> {
+    /// In table 0, with a packet that came in on a port.
+    Arrival,
+    /// With the actions of a packet-out.
+    Actions(&'a [Action]),
+    /// Where a packet was frozen.
+    Thaw(Frozen),
+}
+
 /// How a list of actions is run.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mode {
@@ -95,24 +105,27 @@ impl<'a> Translation<'a> {
         }
     }
 
-    /// Runs a packet that came in on a port through table 0.
-    pub(super) fn run_arrival(&mut self) {
-        let in_port = self.fields.in_port;
-        self.run_table(in_port, TableId(0), false, true, false);
+    /// Runs the whole translation.
+    pub(super) fn run_from(&mut self, start: Start<'_>) {
+        match start {
+            Start::Arrival => {
+                let in_port = self.fields.in_port;
+                self.run_table(in_port, TableId(0), false, true, false);
+            }
+            Start::Actions(actions) => self.run_packet_out(actions),
+            Start::Thaw(state) => self.run_frozen(state),
+        }
         self.finish();
     }
 
-    /// Runs the actions of a packet-out.
-    pub(super) fn run_packet_out(&mut self, actions: &[Action]) {
+    fn run_packet_out(&mut self, actions: &[Action]) {
         self.in_packet_out = true;
         self.started = true;
         let ops: Vec<Op> = actions.iter().cloned().map(Op::Action).collect();
         self.run(&ops, Mode { last: true, bucket: false });
-        self.finish();
     }
 
-    /// Goes on with a frozen packet.
-    pub(super) fn run_frozen(&mut self, state: Frozen) {
+    fn run_frozen(&mut self, state: Frozen) {
         self.table = state.table;
         self.stack = state.stack;
         self.action_set = state.action_set;
@@ -130,7 +143,6 @@ impl<'a> Translation<'a> {
                 self.run_table(in_port, state.table, false, true, false);
             }
         }
-        self.finish();
     }
 
     fn finish(&mut self) {
@@ -219,10 +231,7 @@ impl<'a> Translation<'a> {
         let name = self.bridge().name().to_owned();
         self.say(|| {
             let key = &flow.key;
-            format!(
-                "{name} {}. {:?}, priority {}, cookie {:#x}",
-                key.table.0, key.matching, key.priority, flow.cookie.0
-            )
+            format!("{name} {}. {}, priority {}, cookie {:#x}", key.table.0, key.matching, key.priority, flow.cookie.0)
         });
         let outer = (self.cookie, self.is_miss_flow);
         self.cookie = Some(flow.cookie);
@@ -260,7 +269,7 @@ impl<'a> Translation<'a> {
             let rest = &ops[at + 1..];
             let last = mode.last && rest.is_empty() && self.action_set.is_empty();
             if let Op::Action(action) = op {
-                self.say(|| format!("{action:?}"));
+                self.say(|| action.to_string());
             }
             match op {
                 Op::Action(Action::Resubmit { port, table, ct }) => {
