@@ -160,12 +160,17 @@ impl Sender<'_> {
         self.discovery(advertisement(net, mac), Purpose::AdvertisementSource, Table::Forward);
     }
 
-    /// Everything passes, but questions that Weir can answer still are.
+    /// Everything passes, but questions that Weir can answer still are. It cannot answer a solicitation without a
+    /// link-layer address, unless that is a look-out for duplicates: see [`Self::without_option`].
     fn unchecked(&mut self) {
-        for (matching, next) in [(arp::request(), Table::Arp), (icmpv6::of(icmpv6::NEIGHBOUR_SOLICITATION), Table::Nd)]
-        {
+        let question = icmpv6::of(icmpv6::NEIGHBOUR_SOLICITATION);
+        let detection = question.clone().ipv6_src(Ipv6Addr::UNSPECIFIED);
+        self.lead(Table::Admission, Priority::Exception, detection, Purpose::Unchecked, Table::Nd);
+        for (matching, next) in [(arp::request(), Table::Arp), (question.clone(), Table::NdAdmission)] {
             self.allow(matching, Purpose::Unchecked, next);
         }
+        self.discovery(solicitation(NO_OPTION), Purpose::Unchecked, Table::Forward);
+        self.lead(Table::NdAdmission, Priority::Unchecked, question, Purpose::Unchecked, Table::Nd);
         self.lead(Table::Admission, Priority::Unchecked, Match::new(), Purpose::Unchecked, Table::Forward);
     }
 

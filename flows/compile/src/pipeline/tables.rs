@@ -62,7 +62,7 @@ pub const SPECS: &[TableSpec] = &[
         sets: &[],
         reads: &[],
         verbs: &[],
-        next: &[Table::Guard, Table::Unspecified, Table::Arp, Table::Nd, Table::Forward],
+        next: &[Table::Guard, Table::Unspecified, Table::NdAdmission, Table::Arp, Table::Nd, Table::Forward],
         visits: &[],
         miss: Miss::Drop(Reason::Spoofed),
         drops: &[Reason::MulticastSource, Reason::NetworkDown],

@@ -23,12 +23,9 @@ pub struct SessionConfig {
     /// How long a request may go without an answer, or an answer in parts without its next part, until the session
     /// ends. The clock of a bundle starts when its last byte was taken for sending, and again at its commit.
     pub request_timeout: Duration,
-    /// `poll_transmit` adds to the buffer of the caller as long as that holds less than this many bytes, and passes it by
-    /// one message or by the urgent ones.
+    /// `poll_transmit` adds to the buffer of the caller as long as that holds less than this many bytes. The buffer
+    /// never grows beyond this by more than the longest message, 64 KiB.
     pub high_water: usize,
-    /// The most bytes of urgent messages that wait: packet-outs, resumed packets, answers to echoes. More packets are
-    /// refused; a switch that asks for more echoes without taking the answers ends the session.
-    pub max_urgent_bytes: usize,
     /// The most bytes that wait to be sent, counting messages and the edits of bundles. A message or bundle that would
     /// pass it is refused, unless nothing else waits.
     pub max_queued_bytes: usize,
@@ -51,7 +48,6 @@ impl Default for SessionConfig {
             probe_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
             high_water: 256 * 1024,
-            max_urgent_bytes: 1024 * 1024,
             max_queued_bytes: 128 * 1024 * 1024,
             max_collected_bytes: 16 * 1024 * 1024,
             max_requests: 1024,

@@ -167,9 +167,6 @@ pub enum CloseReason {
     /// A probed peer stayed silent.
     #[error("the switch is silent and does not answer an echo request")]
     Silent,
-    /// The peer asks for echoes and does not take the answers.
-    #[error("the switch asks for echoes and does not take the answers")]
-    Flooded,
     /// A request got no answer in time.
     #[error("no answer to the {kind}, xid {:#x}", .xid.0)]
     RequestTimeout {

@@ -7,7 +7,6 @@ use crate::message::{
     RoleClaim, SwitchConfig,
 };
 use crate::{HEADER_LEN, MessageKind, PortNo, VERSION, Xid};
-use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -43,7 +42,7 @@ pub(super) enum Progress {
     /// The switch is ready.
     Ready(SessionEvent),
     /// Answer the echo.
-    Echo(Bytes),
+    Echo(Message),
     /// It failed; the message, if any, tells the switch why.
     Fail(CloseReason, Option<(u8, Message)>),
 }
@@ -112,13 +111,13 @@ impl Handshake {
                 Message::Error(error) if error.code.is_hello_failed() => {
                     Progress::Fail(CloseReason::Refused { text: error.text() }, None)
                 }
-                Message::EchoRequest(data) => Progress::Echo(data),
+                Message::EchoRequest(data) => Progress::Echo(Message::EchoReply(data)),
                 message => unexpected(awaited, &message),
             };
         };
         let step = asked.steps.iter().find(|(of, _)| *of == xid).map(|&(_, step)| step);
         match (message, step) {
-            (Message::EchoRequest(data), _) => return Progress::Echo(data),
+            (Message::EchoRequest(data), _) => return Progress::Echo(Message::EchoReply(data)),
             (Message::Error(error), Some(step)) => {
                 return Progress::Fail(CloseReason::Handshake { step, error }, None);
             }

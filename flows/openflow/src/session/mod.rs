@@ -150,9 +150,7 @@ impl Session {
         let deadline = now + self.config.request_timeout;
         let bundles = &mut self.bundles;
         self.outgoing.fill(out, self.config.high_water, |base| bundles.start_clock(base, deadline));
-        let room = self.outgoing.bytes() <= self.config.max_queued_bytes / 2
-            && self.outgoing.urgent_bytes() <= self.config.max_urgent_bytes / 2;
-        if self.backlogged && room {
+        if self.backlogged && self.outgoing.bytes() <= self.config.max_queued_bytes / 2 {
             self.backlogged = false;
             if matches!(self.stage, Stage::Ready) {
                 self.events.push_back(SessionEvent::Writable);
@@ -209,13 +207,7 @@ impl Session {
         self.admit(0)?;
         let xid = self.xids(1);
         match message {
-            Message::PacketOut(_) | Message::Resume(_) => {
-                if self.outgoing.urgent_bytes() > self.config.max_urgent_bytes {
-                    self.backlogged = true;
-                    return Err(SendError::Backlogged);
-                }
-                self.outgoing.push_urgent(&message, xid)?;
-            }
+            Message::PacketOut(_) | Message::Resume(_) => self.outgoing.push_urgent(&message, xid)?,
             _ => self.outgoing.push(&message, xid)?,
         }
         Ok(xid)
@@ -323,13 +315,6 @@ impl Session {
         self.outgoing.push_urgent(message, xid).expect("the session's own messages are no longer than the peer's");
     }
 
-    fn echo(&mut self, data: Bytes, xid: Xid) {
-        if self.outgoing.urgent_bytes() > self.config.max_urgent_bytes {
-            return self.end(CloseReason::Flooded);
-        }
-        self.urge(&Message::EchoReply(data), xid);
-    }
-
     fn end(&mut self, reason: CloseReason) {
         if matches!(self.stage, Stage::Closed) {
             return;
@@ -382,7 +367,7 @@ impl Session {
     fn advance(&mut self, xid: Xid, progress: Progress) {
         match progress {
             Progress::Wait => {}
-            Progress::Echo(data) => self.echo(data, xid),
+            Progress::Echo(reply) => self.urge(&reply, xid),
             Progress::Ask(questions) => {
                 let mut steps = Vec::with_capacity(questions.len());
                 for (step, question) in questions {
@@ -409,7 +394,7 @@ impl Session {
 
     fn take_message(&mut self, xid: Xid, message: Message, length: u16) {
         let event = match message {
-            Message::EchoRequest(data) => return self.echo(data, xid),
+            Message::EchoRequest(data) => return self.urge(&Message::EchoReply(data), xid),
             Message::Error(error) => return self.take_error(xid, error),
             Message::PacketIn(packet) | Message::PacketIn2(packet) => SessionEvent::PacketIn(packet),
             Message::PortStatus(status) => SessionEvent::PortStatus(status),

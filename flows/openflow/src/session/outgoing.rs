@@ -42,11 +42,6 @@ impl Outgoing {
             })
     }
 
-    /// How many bytes of urgent messages wait.
-    pub(super) fn urgent_bytes(&self) -> usize {
-        self.urgent.len()
-    }
-
     /// Queues a message that goes before all others.
     pub(super) fn push_urgent(&mut self, message: &Message, xid: Xid) -> Result<(), SendError> {
         let before = self.urgent.len();
@@ -90,11 +85,9 @@ impl Outgoing {
     /// Moves bytes to `out` until it holds `high_water` bytes or nothing more may go. `stopped` is told of each bundle
     /// that now awaits an answer.
     pub(super) fn fill(&mut self, out: &mut BytesMut, high_water: usize, mut stopped: impl FnMut(Xid)) {
-        if out.len() < high_water {
-            out.put_slice(&self.urgent);
-            self.bytes -= self.urgent.len();
-            self.urgent.clear();
-        }
+        out.put_slice(&self.urgent);
+        self.bytes -= self.urgent.len();
+        self.urgent.clear();
         while out.len() < high_water {
             match self.queue.front_mut() {
                 None => break,
