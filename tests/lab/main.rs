@@ -15,4 +15,5 @@ mod spoofing;
 mod status;
 mod switch;
 mod tools;
+mod traffic;
 mod world;
