@@ -4,6 +4,7 @@
 //! [`Table`] (the pipeline as data). [`desired`] is the oracle: everything one bridge must hold, computed from nothing but
 //! the topology. Nothing here reads a clock or a socket, and nothing fails: what has no flows is [`Unexpressed`].
 
+mod bounds;
 pub mod bridge;
 mod cookie;
 mod delta;
@@ -20,6 +21,7 @@ mod touched;
 mod unexpressed;
 mod unit;
 
+pub use bounds::{Headroom, Share};
 pub use bridge::Bridge;
 pub use cookie::{Object, Purpose, Reason, Tag};
 pub use delta::Delta;

@@ -128,8 +128,8 @@ impl Sender<'_> {
             self.lead(Table::Admission, Priority::Bootstrap, request, Purpose::DhcpRequest, Table::Forward);
             let probe = arp_from(mac, Ipv4Net::from(Ipv4Addr::UNSPECIFIED)).with(Field::ArpOp, arp::REQUEST);
             self.lead(Table::Admission, Priority::Bootstrap, probe, Purpose::ArpProbe, Table::Arp);
-            self.allow(from.clone().eth_type(ethertype::RARP), Purpose::RarpSource, Table::Forward);
         }
+        self.allow(from.clone().eth_type(ethertype::RARP), Purpose::RarpSource, Table::Forward);
         let unspecified = from.ipv6().ipv6_src(Ipv6Addr::UNSPECIFIED);
         self.lead(Table::Admission, Priority::Bootstrap, unspecified, Purpose::Ipv6Unspecified, Table::Unspecified);
         self.discovery(solicitation(mac), Purpose::SolicitationSource, Table::Nd);

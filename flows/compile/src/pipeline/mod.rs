@@ -4,8 +4,10 @@
 //! the pipeline page or in OVSDB does not say.
 
 mod check;
+mod page;
 mod tables;
 
+pub use page::{names, page};
 pub use tables::SPECS;
 
 use crate::{Bridge, Reason};
