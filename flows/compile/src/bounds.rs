@@ -131,7 +131,8 @@ mod tests {
         let headroom = Headroom::of(&Topology::new(Limits::default()));
         assert!(headroom.fits());
         assert_eq!(headroom.network, None);
-        assert_eq!(headroom.resubmits.worst, way(Table::Classify, Table::Flood).expect("a way") + 2);
+        // Six tables up to the forwarding one, the delivery, two tables of br-tun and the underlay.
+        assert_eq!(headroom.resubmits.worst, 6 + 1 + 2 + 1);
     }
 
     #[test]
