@@ -50,6 +50,8 @@ pub struct ApiConfig {
     pub bulk_body_max: usize,
     /// Bytes of the largest dump to explain.
     pub dump_body_max: usize,
+    /// Bytes of the large bodies (over 64 KiB) of all requests together.
+    pub bodies_max: usize,
     /// Time in which a body must arrive.
     pub body_timeout: Duration,
 }
@@ -62,7 +64,8 @@ impl Default for ApiConfig {
             dns_domain: "openstacklocal.".to_owned(),
             single_body_max: 1 << 20,
             bulk_body_max: 16 << 20,
-            dump_body_max: 256 << 20,
+            dump_body_max: 128 << 20,
+            bodies_max: 256 << 20,
             body_timeout: Duration::from_secs(60),
         }
     }

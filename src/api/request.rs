@@ -1,21 +1,72 @@
 //! Parts of a request, with bounds.
 
-use super::ApiConfig;
 use super::fault::Fault;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that are read beyond a limit and thrown away, so that a client that is still sending hears the answer.
 const DRAINED: usize = 16 << 20;
 
+/// Bytes of a body that need no share of the [`Ration`].
+const FREE: usize = 64 << 10;
+
+/// The memory that large bodies have together, in KiB.
+#[derive(Debug)]
+pub(crate) struct Ration(Arc<Semaphore>);
+
+/// A share of the ration, given back when the request ends.
+pub(crate) struct Share {
+    ration: Arc<Semaphore>,
+    taken: Option<OwnedSemaphorePermit>,
+    /// Bytes that are paid for.
+    bytes: usize,
+}
+
+impl Ration {
+    /// A ration of so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes >> 10)))
+    }
+
+    /// Nothing yet.
+    pub(crate) fn share(&self) -> Share {
+        Share { ration: Arc::clone(&self.0), taken: None, bytes: FREE }
+    }
+}
+
+impl Share {
+    /// Makes the share large enough for a body of so many bytes.
+    fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
+        let Some(missing) = bytes.checked_sub(self.bytes).filter(|missing| *missing > 0) else { return Ok(()) };
+        let kibibytes = u32::try_from(missing.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+        let busy = |_| Fault::unavailable("Too many large requests at a time; try again.");
+        let more = Arc::clone(&self.ration).try_acquire_many_owned(kibibytes).map_err(busy)?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            None => self.taken = Some(more),
+        }
+        self.bytes += (kibibytes as usize) << 10;
+        Ok(())
+    }
+}
+
 /// Reads a body that is at most `limit` bytes long.
 ///
 /// # Errors
-/// 413 over the limit, 408 when it comes too slowly, 400 when it breaks off.
-pub(crate) async fn body(headers: &HeaderMap, body: Body, limit: usize, config: &ApiConfig) -> Result<Bytes, Fault> {
+/// 413 over the limit, 408 when it comes too slowly, 400 when it breaks off, 503 when large bodies have no memory left.
+pub(crate) async fn body(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    timeout: Duration,
+    share: &mut Share,
+) -> Result<Bytes, Fault> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())
@@ -24,7 +75,7 @@ pub(crate) async fn body(headers: &HeaderMap, body: Body, limit: usize, config: 
     if announced > limit.saturating_add(DRAINED) {
         return Err(Fault::too_large(limit));
     }
-    match tokio::time::timeout(config.body_timeout, collect(body, limit, announced)).await {
+    match tokio::time::timeout(timeout, collect(body, limit, announced, share)).await {
         Ok(result) => result,
         Err(_) => {
             Err(Fault::new(StatusCode::REQUEST_TIMEOUT, "HTTPRequestTimeout", "The body did not arrive in time."))
@@ -32,7 +83,7 @@ pub(crate) async fn body(headers: &HeaderMap, body: Body, limit: usize, config: 
     }
 }
 
-async fn collect(mut body: Body, limit: usize, announced: usize) -> Result<Bytes, Fault> {
+async fn collect(mut body: Body, limit: usize, announced: usize, share: &mut Share) -> Result<Bytes, Fault> {
     // Most bodies come in one piece, which is then not copied.
     let mut only: Option<Bytes> = None;
     let mut whole = BytesMut::new();
@@ -48,11 +99,13 @@ async fn collect(mut body: Body, limit: usize, announced: usize) -> Result<Bytes
             }
             continue;
         }
+        share.grow(total)?;
         if before == 0 {
             only = Some(data);
             continue;
         }
         if let Some(first) = only.take() {
+            share.grow(announced.min(limit))?;
             whole.reserve(announced.min(limit).max(first.len() + data.len()));
             whole.extend_from_slice(&first);
         }
@@ -139,6 +192,22 @@ mod tests {
             headers.append(header::IF_MATCH, HeaderValue::from_static(value));
         }
         if_match(&headers)
+    }
+
+    #[test]
+    fn large_bodies_share_a_ration() {
+        let ration = Ration::new(1 << 20);
+        let mut small = ration.share();
+        small.grow(FREE).unwrap();
+        let mut one = ration.share();
+        one.grow(FREE + (1 << 19)).unwrap();
+        let mut two = ration.share();
+        two.grow(FREE + (1 << 19)).unwrap();
+        assert_eq!(two.grow(FREE + (1 << 19) + 1).unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(small.grow(FREE + 1).unwrap_err().retry_after, Some(1));
+        drop(one);
+        two.grow(FREE + (1 << 20)).unwrap();
+        small.grow(FREE).unwrap();
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::caller::Caller;
 use super::fault::Fault;
 use super::operate::{self, Answer, Scene};
 use super::query::{Parameters, decoded};
+use super::request::Ration;
 use super::resource::Resource;
 use super::{ApiConfig, extension, request, tags, version, weir};
 use axum::Router;
@@ -27,11 +28,13 @@ const MAX_SEGMENTS: usize = 8;
 struct Front {
     backend: Backend,
     config: ApiConfig,
+    ration: Ration,
 }
 
 /// The API as a service. Every path is answered, errors included, in JSON.
 pub fn router(backend: Backend, config: ApiConfig) -> Router {
-    Router::new().fallback(front).with_state(Arc::new(Front { backend, config }))
+    let ration = Ration::new(config.bodies_max);
+    Router::new().fallback(front).with_state(Arc::new(Front { backend, config, ration }))
 }
 
 /// Gives every answer its id and its line in the log.
@@ -92,7 +95,9 @@ async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
     let segments = segments(parts.uri.path())?;
     let path: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     // The body is read in any case: a client that is still sending would miss the answer.
-    let bytes = request::body(headers, body, body_max(method, &path, &front.config), &front.config).await?;
+    let mut share = front.ration.share();
+    let limit = body_max(method, &path, &front.config);
+    let bytes = request::body(headers, body, limit, front.config.body_timeout, &mut share).await?;
     let caller = Caller::of(headers, &front.config)?;
     let scene = Scene { backend: &front.backend, caller: &caller, dns_domain: &front.config.dns_domain };
     let base = || request::base(&parts.uri, headers);

@@ -33,7 +33,11 @@ fn what_was_acknowledged_survives_kill_9() {
         assert!(lost.is_empty(), "lost {lost:?}");
         // Of what was not acknowledged at most one batch is there, whole.
         let surplus = stored.len() - acknowledged.len();
-        assert!(stored.len() % BATCH == 0 && surplus <= BATCH, "{surplus} of {} were not acknowledged", stored.len());
+        assert!(
+            stored.len().is_multiple_of(BATCH) && surplus <= BATCH,
+            "{surplus} of {} were not acknowledged",
+            stored.len()
+        );
         acknowledged = stored;
     }
 }
