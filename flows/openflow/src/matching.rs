@@ -45,6 +45,11 @@ impl Match {
         Self { fields: Vec::new() }
     }
 
+    /// The match that every packet meets, with room for `fields` fields.
+    pub(crate) fn with_capacity(fields: usize) -> Self {
+        Self { fields: Vec::with_capacity(fields) }
+    }
+
     /// Adds an exact match; bits of `value` beyond the field are cut off.
     #[must_use]
     pub fn with(self, field: Field, value: u128) -> Self {

@@ -3,7 +3,7 @@
 use super::conntrack::{ct, put_ct};
 use super::learn::{learn, put_learn};
 use super::oxm::{entry, has_name32, name, put_entry, put_name, put_name32, put_nicira_name, subfield, subfield32};
-use super::{DecodeErrorKind, Parsed, all, counted, fail, pad, put_length, skip, take, u8, u16, u32, u64, within};
+use super::{DecodeErrorKind, Parsed, counted, fail, pad, put_length, skip, take, u8, u16, u32, u64, within};
 use crate::action::{WHOLE_PACKET, settable};
 use crate::field::NICIRA;
 use crate::{Action, Controller, Field, GroupId, MeterId, PortNo, Subfield, TableId};
@@ -78,8 +78,26 @@ pub(super) fn nested(depth: u8) -> impl Fn(&[u8]) -> Parsed<'_, Vec<Action>> {
         if depth > MAX_DEPTH {
             return fail(input, DecodeErrorKind::Depth);
         }
-        all(input, |input| action(input, depth))
+        let mut rest = input;
+        let mut actions = Vec::with_capacity(counted_actions(input));
+        while !rest.is_empty() {
+            let (after, action) = action(rest, depth)?;
+            actions.push(action);
+            rest = after;
+        }
+        Ok((rest, actions))
     }
+}
+
+/// How many actions there are, as far as their lengths can be told.
+fn counted_actions(mut input: &[u8]) -> usize {
+    let mut count = 0;
+    while let [_, _, high, low, ..] = *input {
+        count += 1;
+        let length = usize::from(u16::from_be_bytes([high, low])).max(8);
+        input = input.get(length..).unwrap_or_default();
+    }
+    count
 }
 
 /// The type and the length of an action, which is a multiple of eight.

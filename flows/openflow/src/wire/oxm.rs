@@ -97,7 +97,7 @@ fn bounded(field: Field, shift: u16, offset: u16, bits: u16) -> Option<Subfield>
 
 /// The fields of a match up to the end of the input.
 fn fields(mut input: &[u8]) -> Parsed<'_, Match> {
-    let mut matching = Match::new();
+    let mut matching = Match::with_capacity(registers_counted(input));
     while !input.is_empty() {
         let (rest, entry) = entry(input)?;
         let full = entry.mask == entry.field.ones();
@@ -136,6 +136,16 @@ pub(crate) fn metadata(mut input: &[u8]) -> Parsed<'_, Match> {
 /// The metadata of a packet as a whole `ofp_match`, padding included.
 pub(crate) fn metadata_match(input: &[u8]) -> Parsed<'_, Match> {
     whole_match(input, metadata)
+}
+
+/// How many fields a match of these headers has: a pair of registers is two.
+fn registers_counted(mut input: &[u8]) -> usize {
+    let mut count = 0;
+    while let [class, low, _, length, ..] = *input {
+        count += if [class, low] == Class::Packet.number().to_be_bytes() { 2 } else { 1 };
+        input = input.get(4 + usize::from(length)..).unwrap_or_default();
+    }
+    count
 }
 
 /// A whole `ofp_match`, padding included.
