@@ -172,6 +172,9 @@ macro_rules! fields {
         ///
         /// Every value is held in a `u128`, right aligned. The variants stand in the order in which Open vSwitch
         /// writes them into a match, so that a match in ascending order has the very bytes that the switch dumps.
+        ///
+        /// Open vSwitch 3.1 keeps of a match on `TunErspan*` and `TunGtpu*` only the bits that are set in the value:
+        /// such a flow matches more than it says, and does not read back as it was sent.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(
             missing_docs,
