@@ -48,10 +48,10 @@ pub const ORDERS_MAX: usize = 256;
 const CONNECTIONS_MAX: usize = 10_000;
 
 /// Bytes read at once.
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 32 * 1024;
 
-/// Bytes of output below which more is gathered before writing.
-const WRITE_BYTES: usize = 256 * 1024;
+/// Bytes of output that an idle connection may keep room for. Thousands of switches are idle most of the time.
+const IDLE_BYTES: usize = 16 * 1024;
 
 /// Accepts switches until the process ends.
 pub async fn listen<E: Send + 'static>(
@@ -111,7 +111,7 @@ async fn run<E>(
 ) {
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut input = vec![0; READ_BYTES];
-    let mut output = BytesMut::with_capacity(WRITE_BYTES);
+    let mut output = BytesMut::new();
     let mut unflushed = false;
     loop {
         while let Some(event) = switch.poll_event(Instant::now()) {
@@ -122,8 +122,9 @@ async fn run<E>(
                 return;
             }
         }
-        if output.len() < WRITE_BYTES {
-            switch.poll_transmit(Instant::now(), &mut output);
+        switch.poll_transmit(Instant::now(), &mut output);
+        if output.is_empty() && output.capacity() > IDLE_BYTES {
+            output = BytesMut::new();
         }
         let deadline = switch.poll_timeout();
         tokio::select! {

@@ -61,7 +61,7 @@ impl<E> Clone for Controller<E> {
 const CONNECTIONS_MAX: usize = 5_000;
 
 /// Bytes read at once.
-const READ_BYTES: usize = 256 * 1024;
+const READ_BYTES: usize = 32 * 1024;
 
 /// How long to wait before accepting again when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
