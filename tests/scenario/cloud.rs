@@ -1,5 +1,6 @@
 //! A cloud under test: the model and the compiler above, simulated hypervisors below, real bytes in between.
 
+use crate::judge::{self, Misdelivery};
 use bytes::BytesMut;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,8 +11,7 @@ use weir_model::{
 };
 use weir_openflow::session::{Session, SessionConfig, SessionEvent};
 use weir_openflow::{EncodedEdit, FlowTable};
-use weir_sim::fabric::{Fabric, Journey, SimulatedHost};
-use weir_sim::oracle::{self, Verdict};
+use weir_sim::fabric::{Fabric, SimulatedHost};
 use weir_sim::packet::Packet;
 use weir_sim::switch::agent::ConnectionId;
 
@@ -28,13 +28,6 @@ pub(crate) struct Cloud {
     links: BTreeMap<(HostName, Bridge), Link>,
     now: Instant,
     clock: u64,
-}
-
-/// What a packet did that it should not have done, or the other way round.
-#[derive(Debug)]
-pub(crate) struct Misdelivery {
-    pub(crate) expected: Verdict,
-    pub(crate) journey: Journey,
 }
 
 impl Cloud {
@@ -150,36 +143,6 @@ impl Cloud {
 
     /// Sends a packet from wherever the port is plugged, and compares what became of it with the oracle.
     pub(crate) fn send(&mut self, from: PortId, packet: &Packet) -> Result<(), Box<Misdelivery>> {
-        let Some(host) = self.fabric.hosts().find(|host| host.ofport_of(from).is_some()) else {
-            return Ok(());
-        };
-        let host = host.name().clone();
-        let bound = self.topology.port(from).and_then(|port| self.topology.bound_host(port));
-        let expected = match bound {
-            Some(bound) if bound.name == host => oracle::verdict(&self.topology, from, packet),
-            _ => Verdict { reason: "plugged where it is not bound", ..Verdict::default() },
-        };
-        let journey = self.fabric.inject(&host, from, packet.clone());
-        let mut wanted: Vec<PortId> = expected.deliveries.iter().copied().collect();
-        let mut got = Vec::new();
-        let mut right = journey.aborts.is_empty() && journey.lost.is_empty();
-        let mut answered = false;
-        for delivery in &journey.deliveries {
-            let Some(port) = delivery.port else {
-                right = false;
-                continue;
-            };
-            right &= delivery.mark == 0;
-            if port == from && expected.answer.is_some_and(|answer| answer.is(&delivery.packet)) {
-                right &= !std::mem::replace(&mut answered, true);
-            } else {
-                right &= delivery.packet == *packet;
-                got.push(port);
-            }
-        }
-        got.sort_unstable();
-        wanted.sort_unstable();
-        right &= got == wanted && answered == expected.answer.is_some();
-        if right { Ok(()) } else { Err(Box::new(Misdelivery { expected, journey })) }
+        judge::send(&self.topology, &mut self.fabric, from, packet)
     }
 }

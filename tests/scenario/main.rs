@@ -3,6 +3,9 @@
 //! A failing seed is printed; `WEIR_SEED=n` runs it alone.
 
 mod cloud;
+mod faults;
+mod judge;
+mod world;
 
 use cloud::Cloud;
 use std::collections::BTreeMap;

@@ -45,6 +45,8 @@ pub struct Reconciler {
     in_flight: Option<Flight>,
     /// The revision that is reached when the queue is empty.
     target: Option<u64>,
+    /// The queue comes from a comparison.
+    restoring: bool,
     audit_due: Option<Instant>,
     pause: Duration,
     repair_delay: Duration,
@@ -95,6 +97,7 @@ impl Reconciler {
             queue: VecDeque::new(),
             in_flight: None,
             target: None,
+            restoring: false,
             audit_due: None,
             pause: PAUSE.0,
             repair_delay: SETTLE,
@@ -197,6 +200,7 @@ impl Reconciler {
             } else if self.compared && self.pending.revision().is_some() {
                 let (revision, edits) = self.pending.take();
                 self.target = revision;
+                self.restoring = false;
                 self.enqueue(edits);
             } else {
                 break;
@@ -279,6 +283,7 @@ impl Reconciler {
             self.events.push_back(SwitchEvent::Repaired(repair));
         }
         self.compared = true;
+        self.restoring = true;
         self.audit_due = Some(now + self.audit_interval);
         self.enqueue(edits);
     }
@@ -312,6 +317,10 @@ impl Reconciler {
                 let edit = edits.remove(index);
                 self.refuse(&edit, error);
                 self.refusals += 1;
+                if !self.restoring {
+                    // A step from a state that the switch should be in was refused: perhaps it is in another.
+                    self.audit_within(now, self.settle_time(now));
+                }
                 if self.refusals > REFUSALS_MAX {
                     self.start_over(now, "too many edits", "the switch refuses one after the other");
                 } else if !edits.is_empty() {
