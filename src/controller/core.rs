@@ -100,9 +100,10 @@ impl Controller {
         for (reply, _) in batch.replies {
             drop(reply.send(Err(Failure::Store(error.to_owned()))));
         }
-        // What hypervisors have told is taken up again with the next tick.
+        // What hypervisors have told, and what followed from it, is taken up again with the next tick.
         for host in self.hosts.values_mut() {
             host.stale = true;
+            host.announced = false;
         }
     }
 
@@ -171,7 +172,9 @@ impl Controller {
         for (name, liveness) in turned {
             tracing::info!(host = %name, ?liveness, "hypervisor");
             if liveness == Liveness::Gone {
-                self.ready.extend(self.progress.release(&name));
+                for switch in self.hosts[&name].unheard_of() {
+                    self.ready.extend(self.progress.release(&switch));
+                }
             }
             self.unsettle_host(&name);
             if self.topology.hypervisor(&name).is_some()
@@ -199,6 +202,7 @@ impl Controller {
                 self.introduce(batch, &name, fact, at);
             }
             self.plug(batch, &name, at);
+            self.unsettle_host(&name);
         }
         for (id, connection) in &mut self.connections {
             if connection.switch.is_none() && now.duration_since(connection.since) > STRANGER {

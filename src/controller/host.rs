@@ -92,6 +92,11 @@ impl Host {
         SwitchId { host: self.name.clone(), bridge }
     }
 
+    /// The switches that nobody waits for: those of a hypervisor that is gone, except one that is still programmed.
+    pub(super) fn unheard_of(&self) -> impl Iterator<Item = SwitchId> + '_ {
+        Bridge::ALL.into_iter().filter(|bridge| self.gone && !self.is_comparable(*bridge)).map(|bridge| self.id(bridge))
+    }
+
     /// Whether any session is up.
     pub(super) const fn is_heard_of(&self) -> bool {
         self.database.is_some() || self.integration.connection.is_some() || self.tunnel.connection.is_some()

@@ -212,7 +212,7 @@ impl Running {
                 _ = queues.commands.recv_many(&mut commands, BATCH_MAX) => {}
                 Some(request) = queues.dumps.recv() => self.controller.dump(request),
                 _ = tick.tick() => ticked = true,
-                _ = stopped.wait_for(|stop| *stop) => return,
+                _ = stopped.wait_for(|stop| *stop) => break,
             }
             // What came meanwhile on the other queues shares the durable commit.
             while commands.len() < BATCH_MAX
@@ -248,6 +248,7 @@ impl Running {
                 self.board.post(self.controller.report(self.posted));
             }
         }
+        self.writer.close().await;
     }
 
     /// Makes the batch durable, tells of it, and goes on with what follows from it.

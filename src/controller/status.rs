@@ -88,9 +88,11 @@ impl Controller {
         self.topology
             .hosts_of(network)
             .filter_map(|(name, _)| self.hosts.get(name))
-            .filter(|host| !host.gone)
-            .flat_map(|host| Bridge::ALL.map(|bridge| (host.id(bridge), host.switch(bridge))))
-            .filter(|(_, link)| link.lags())
+            .flat_map(|host| {
+                let unheard_of: BTreeSet<_> = host.unheard_of().collect();
+                let switches = Bridge::ALL.map(|bridge| (host.id(bridge), host.switch(bridge)));
+                switches.into_iter().filter(move |(id, link)| link.lags() && !unheard_of.contains(id))
+            })
             .map(|(id, link)| (id, link.wanted))
             .collect()
     }

@@ -159,6 +159,9 @@ impl Controller {
         if link.connection.as_ref().is_some_and(|(current, _)| *current == id) {
             link.disconnect(Some(reason.to_owned()));
             self.comparisons.end(switch);
+            for switch in host.unheard_of() {
+                self.ready.extend(self.progress.release(&switch));
+            }
         }
     }
 

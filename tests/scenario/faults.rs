@@ -138,7 +138,7 @@ fn faults_leave_no_trace() {
             }
         }
     }
-    assert!(sent > 100, "{sent} packets say too little");
+    assert!(sent > 60, "{sent} packets say too little");
 }
 
 /// A cloud at rest with something in it.

@@ -408,14 +408,17 @@ impl World {
         self.hosts.keys().flat_map(|host| Bridge::ALL.map(|bridge| (host.clone(), bridge)))
     }
 
-    /// When a port becomes ACTIVE, every connected switch that concerns it holds all its flows.
+    /// When a port becomes ACTIVE, every connected switch with an ACTIVE port of its network holds all its flows: any
+    /// two ACTIVE ports reach each other. A hypervisor that only just joins the network has no ACTIVE port there.
     fn assert_active_is_installed(&mut self) {
         let active: BTreeSet<_> =
             self.topology().ports().filter(|port| port.status == PortStatus::Active).map(|port| port.id).collect();
         let fresh: Vec<_> = active.difference(&self.active).copied().collect();
         for port in fresh.into_iter().filter(|_| !self.meddled) {
             let network = self.topology().port(port).unwrap().network_id;
-            let hosts: Vec<_> = self.topology().hosts_of(network).map(|(host, _)| host.clone()).collect();
+            let peers = self.topology().ports_of(network).filter(|peer| peer.status == PortStatus::Active);
+            let hosts: BTreeSet<_> =
+                peers.filter_map(|peer| Some(self.topology().bound_host(peer)?.name.clone())).collect();
             for host in hosts {
                 for bridge in Bridge::ALL {
                     if !self.links.contains_key(&(host.clone(), bridge)) {
