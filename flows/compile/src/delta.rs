@@ -1,6 +1,7 @@
 //! What a commit changes on switches.
 
 use crate::{Bridge, Recipients, Unit};
+use bytes::Bytes;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use weir_openflow::{EncodedEdit, FlowEdit};
@@ -24,7 +25,18 @@ pub struct Delta {
 
 /// Encodes what a unit consists of, additions all, in one piece of memory.
 pub(crate) fn encode(edits: &[FlowEdit]) -> Arc<[EncodedEdit]> {
-    edits.iter().map(encoded).collect()
+    let mut messages = Vec::new();
+    let lengths: Vec<usize> = edits
+        .iter()
+        .map(|edit| {
+            let edit = encoded(edit);
+            messages.extend_from_slice(edit.message());
+            edit.message().len()
+        })
+        .collect();
+    let mut rest = Bytes::from(messages.into_boxed_slice());
+    let slices = lengths.into_iter().map(|length| rest.split_to(length));
+    slices.map(|message| EncodedEdit::from_message(message).expect("what was encoded is an edit")).collect()
 }
 
 fn encoded(edit: &FlowEdit) -> EncodedEdit {
