@@ -13,7 +13,7 @@ pub struct Port {
     pub number: PortNo,
     /// Its Ethernet address.
     pub address: [u8; 6],
-    /// Its name, at most 15 bytes. Bytes that are not UTF-8 are replaced.
+    /// Its name, at most 15 bytes. Bytes that are not UTF-8 are replaced by question marks.
     pub name: String,
     /// `OFPPC_*` bits.
     pub config: u32,
@@ -111,11 +111,19 @@ const PORT_STATS_LEN: usize = 80;
 /// The Ethernet property of a port and of its statistics.
 const ETHERNET: u16 = 0;
 
-/// The text in a field of fixed length: up to the first zero.
+/// The text in a field of fixed length: up to the first zero, which stands in the last byte at the latest. Bytes that are
+/// not UTF-8 become question marks, so that the text fits into the same field again.
 pub(super) fn parse_text(input: &[u8], length: usize) -> Parsed<'_, String> {
-    let (rest, text) = wire::take(input, length)?;
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    Ok((rest, String::from_utf8_lossy(text).into_owned()))
+    let (rest, field) = wire::take(input, length)?;
+    let field = &field[..length - 1];
+    let mut text = String::new();
+    for chunk in field.split(|&byte| byte == 0).next().unwrap_or_default().utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push('?');
+        }
+    }
+    Ok((rest, text))
 }
 
 /// A text in a field of fixed length, cut at a character's border so that a zero follows it.
@@ -291,11 +299,11 @@ impl EthernetErrors {
     }
 }
 
-/// Seconds and nanoseconds.
+/// Seconds and nanoseconds; more nanoseconds than a second has are cut off.
 pub(super) fn parse_duration(input: &[u8]) -> Parsed<'_, Duration> {
     let (rest, seconds) = wire::u32(input)?;
     let (rest, nanoseconds) = wire::u32(rest)?;
-    Ok((rest, Duration::new(u64::from(seconds), 0) + Duration::from_nanos(u64::from(nanoseconds))))
+    Ok((rest, Duration::new(seconds.into(), nanoseconds.min(999_999_999))))
 }
 
 /// Seconds, as many as fit, and nanoseconds.

@@ -325,7 +325,7 @@ pub(crate) fn stats(input: &[u8]) -> Parsed<'_, Counters> {
 
 /// Seconds and nanoseconds, each in half of a number.
 fn time(value: u64) -> Duration {
-    Duration::from_secs(value >> 32) + Duration::from_nanos(value & 0xffff_ffff)
+    Duration::new(value >> 32, (value as u32).min(999_999_999))
 }
 
 /// Number and value of a statistic; those that are not of the standard class have number 127.

@@ -201,6 +201,10 @@ fn selection_method(body: &[u8]) -> Parsed<'_, Selection> {
     let (at_name, ()) = skip(rest, 4)?;
     let (rest, name) = take(at_name, METHOD_LEN)?;
     let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+    // A name is closed by a zero, and a property without a name says nothing.
+    if name.is_empty() || name.len() == METHOD_LEN {
+        return fail(at_name, DecodeErrorKind::Value);
+    }
     let Ok(method) = std::str::from_utf8(name) else {
         return fail(at_name, DecodeErrorKind::Text);
     };
