@@ -48,7 +48,7 @@ pub use error::LabError;
 pub use hypervisor::Hypervisor;
 pub use interrupt::Interrupt;
 pub use namespace::{Namespace, veth};
-pub use ping::{Matrix, Outcome, Ping, Probe, echo_requests};
+pub use ping::{Matrix, Outcome, Ping, Probe, Running, echo_requests};
 pub use process::Process;
 pub use state::{LabName, State};
 pub use tool::Tool;
