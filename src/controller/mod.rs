@@ -7,7 +7,7 @@
 //!   clock ─────────────────────── tick ───►┘                 └──► log
 //! ```
 //!
-//! [`Controller`] is plain code without waiting: [`run`] gives it what arrived and carries out what it wants.
+//! [`Controller`] is plain code without waiting: `run` gives it what arrived and carries out what it wants.
 
 mod batch;
 mod board;
