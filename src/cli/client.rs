@@ -45,8 +45,6 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))
             .http_status_as_error(false)
-            // The controller is named by its address; a proxy for the wider world must not get in between.
-            .proxy(None)
             .build();
         Self { agent: config.into(), base: base.trim_end_matches('/').to_owned() }
     }

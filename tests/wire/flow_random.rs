@@ -138,10 +138,3 @@ fn tables_and_ports_go_by_their_names() {
     assert_eq!(weir_openflow::text::Named::new(&flow, &names).to_string(), text);
     assert!(text.parse::<Flow>().is_err());
 }
-
-#[test]
-fn a_flow_mod_whose_match_is_shorter_than_its_head_is_no_edit() {
-    let mut message = encode(&Flow::new(TableId(1), 2, Match::new())).message().to_vec();
-    message[51] = 3;
-    assert_eq!(EncodedEdit::from_message(message.into()), None);
-}

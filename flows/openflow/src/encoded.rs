@@ -137,10 +137,7 @@ impl EncodedEdit {
     #[must_use]
     pub fn from_message(message: Bytes) -> Option<Self> {
         let length = match *message.get(at::KIND)? {
-            FLOW_MOD => match u16::from_be_bytes([*message.get(50)?, *message.get(51)?]) {
-                0..4 => return None,
-                matching => at::MATCH + usize::from(matching),
-            },
+            FLOW_MOD => at::MATCH + usize::from(u16::from_be_bytes([*message.get(50)?, *message.get(51)?])),
             GROUP_MOD => match u16::from_be_bytes([*message.get(8)?, *message.get(9)?]) {
                 INSERT_BUCKET => at::BUCKET + 4,
                 _ => at::COMMAND_BUCKET + 4,

@@ -65,9 +65,6 @@ impl FlowTable {
 
     /// The edits that make `from` into `to`, in the order of their phases and by ascending key within one phase.
     ///
-    /// What a switch hands back is in canonical form; for a difference to it, the other side must be too
-    /// ([`Flow::canonical`], [`Group::canonical`], [`Meter::canonical`]).
-    ///
     /// A bucket that changed is removed and inserted anew. A group whose kind or selection changed is added whole, and
     /// so is a `FastFailover` group whose buckets changed, for their order matters.
     #[must_use]

@@ -30,10 +30,8 @@ impl Process {
         // The second field, the program's name, may hold anything, spaces and brackets included.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
         let state = fields.next()?;
-        // An ended process stays as a zombie until its parent looks. While other threads of it are still ending, so does
-        // its first one, and what it had open is open still.
-        let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
-        if matches!(state, "Z" | "X") && threads <= 1 {
+        // An ended process stays as a zombie until its parent looks.
+        if matches!(state, "Z" | "X") {
             return None;
         }
         Some(Self { pid: pid.as_raw(), started: fields.nth(18)?.parse().ok()? })

@@ -325,6 +325,16 @@ impl Fabric {
         Some(found.apply(edit, self.now, &mut self.interner))
     }
 
+    /// Somebody other than the controllers changes a bridge; what the switch would refuse is left undone. The controllers
+    /// are told as far as they asked to be.
+    pub fn tamper(&mut self, host: &HostName, bridge: &str, edit: &FlowEdit) {
+        if let Some(Ok(changes)) = self.apply(host, bridge, edit)
+            && let Some(agent) = self.hosts.get_mut(host).and_then(|host| host.agents.get_mut(bridge))
+        {
+            agent.tell_flows(&changes, None);
+        }
+    }
+
     /// A VM sends a packet; what becomes of it everywhere. Nothing if the port is not plugged there.
     pub fn inject(&mut self, host: &HostName, port: PortId, packet: Packet) -> Journey {
         match self.hosts.get(host).and_then(|found| found.ofport_of(port)) {

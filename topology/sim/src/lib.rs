@@ -4,10 +4,13 @@
 //! [`fabric::Fabric`] joins hypervisors; [`oracle::verdict`] tells from the topology alone what must become of a packet.
 //! There is no clock, no socket and no randomness but a [`seed::Seed`] that is passed in.
 
+pub mod clock;
 pub mod fabric;
+pub mod fault;
 pub mod generate;
 pub mod intern;
 pub mod oracle;
+pub mod ovsdb_server;
 pub mod packet;
 pub mod seed;
 pub mod switch;

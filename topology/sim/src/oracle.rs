@@ -104,7 +104,7 @@ pub fn verdict(topology: &Topology, from: PortId, packet: &Packet) -> Verdict {
     let is_group = fields.eth_dst >> 40 & 1 == 1;
     let deliveries = topology
         .ports_of(network.id)
-        .filter(|candidate| reached(candidate) && (is_group || receives(topology, candidate, fields.eth_dst)))
+        .filter(|candidate| reached(candidate) && (is_group || claims(candidate, fields.eth_dst)))
         .map(|candidate| candidate.id)
         .collect();
     Verdict {
@@ -112,15 +112,6 @@ pub fn verdict(topology: &Topology, from: PortId, packet: &Packet) -> Verdict {
         answer: None,
         reason: if is_group { "to the whole network" } else { "to who has the address" },
     }
-}
-
-/// Whether a port gets what is sent to a link-layer address: its own, or one that it has by an address pair and that is
-/// no other port's own.
-fn receives(topology: &Topology, port: &Port, mac: u64) -> bool {
-    let is_own = |other: &Port| {
-        other.mac_address.to_u64() == mac && other.admin_state_up && topology.bound_host(other).is_some()
-    };
-    claims(port, mac) && (is_own(port) || !topology.ports_of(port.network_id).any(|other| is_own(other)))
 }
 
 /// Whether a port has a link-layer address, its own or by an address pair.

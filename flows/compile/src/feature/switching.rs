@@ -11,7 +11,7 @@ use weir_openflow::{Action, Match};
 /// Known unicast.
 pub(super) struct Switching;
 
-/// How many ports may claim one link-layer address that is nobody's own; each gets a copy of what is sent there.
+/// How many ports may claim one link-layer address; each gets a copy of what is sent there.
 pub const MAX_CLAIMS: usize = 64;
 
 /// The addresses that a port claims.
@@ -53,13 +53,9 @@ impl Feature for Switching {
         for id in topology.mac_claims(network.id, mac).take(MAX_CLAIMS) {
             let Some(port) = topology.port(id).filter(|port| port.admin_state_up) else { continue };
             let Some(host) = topology.bound_host(port) else { continue };
-            if port.mac_address == mac {
-                // Whose own address it is gets what is sent there; nobody takes it away by an address pair.
+            if owner.is_none() || port.mac_address == mac {
                 owner = Some(port.key);
-                claims = BTreeMap::from([(host.key, vec![port.key])]);
-                break;
             }
-            owner = owner.or(Some(port.key));
             claims.entry(host.key).or_default().push(port.key);
         }
         let Some(owner) = owner else { return };

@@ -87,7 +87,7 @@ pub(super) fn resume(datapath: &mut Datapath, now: Duration, state: Frozen, requ
     carried.tracking = fields.ct;
     let mut run = Run { datapath, now, outcome: Outcome::default() };
     let bridge = state.bridge;
-    run.translate(carried, bridge, fields, 0, Start::Thaw(state));
+    run.translate(carried, bridge, fields, 0, Start::Thaw(Box::new(state)));
     run.finish()
 }
 
@@ -166,7 +166,7 @@ impl Run<'_> {
             .trace
             .line(0, || format!("recirculated with ct_state {:#04x} zone {}", fields.ct.state, fields.ct.zone));
         let bridge = state.bridge;
-        self.translate(carried, bridge, fields, turns, Start::Thaw(state));
+        self.translate(carried, bridge, fields, turns, Start::Thaw(Box::new(state)));
     }
 
     fn punt(&mut self, carried: &Carried, notice: Notice) {

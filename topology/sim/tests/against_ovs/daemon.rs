@@ -129,7 +129,9 @@ impl RealSwitch {
             let number = number.0;
             match peer {
                 Some(peer) => {
-                    say(&words(&format!("set interface {name} type=patch options:peer={peer} ofport_request={number}")))
+                    say(&words(&format!(
+                        "set interface {name} type=patch options:peer={peer} ofport_request={number}"
+                    )));
                 }
                 None => {
                     let path = dir.join(format!("{name}.pcap"));

@@ -2,8 +2,11 @@
 //!
 //! It needs `ovsdb-server` and `ovs-vswitchd` of Open vSwitch 3.1 or later, but no kernel module and no privileges.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 mod corpus;
 mod daemon;
+mod hand_made;
 
 use corpus::World;
 use daemon::{RealPort, RealSwitch};

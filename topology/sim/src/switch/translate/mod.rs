@@ -3,17 +3,18 @@
 //! As in Open vSwitch, a translation works on fields only and gathers steps; the steps then run on the bytes. Header
 //! changes become a step only when something is about to look at the packet.
 
+mod branch;
+mod output;
+
 use super::outcome::{Abort, Drop};
 use super::program::{self, Op};
-use super::step::{Frozen, Notice, Step, TrackStep};
-use super::{Bridge, Datapath, PortKind, select};
-use crate::packet::{Fields, LATER_FRAGMENT, Tunnel};
+use super::step::{Frozen, Step};
+use super::{Bridge, Datapath};
+use crate::packet::{Fields, LATER_FRAGMENT};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_openflow::message::PacketInReason;
-use weir_openflow::{
-    Action, Controller, Cookie, Field, Flow, GroupId, GroupKind, PortNo, Subfield, TableId, ZoneSource,
-};
+use weir_openflow::{Action, Controller, Cookie, Flow, PortNo, Subfield, TableId};
 
 /// The deepest nesting of tables (`MAX_DEPTH`).
 const DEPTH_MAX: usize = 64;
@@ -60,7 +61,7 @@ pub(super) enum Start<'a> {
     /// With the actions of a packet-out.
     Actions(&'a [Action]),
     /// Where a packet was frozen.
-    Thaw(Frozen),
+    Thaw(Box<Frozen>),
 }
 
 /// How a list of actions is run.
@@ -113,7 +114,7 @@ impl<'a> Translation<'a> {
                 self.run_table(in_port, TableId(0), false, true, false);
             }
             Start::Actions(actions) => self.run_packet_out(actions),
-            Start::Thaw(state) => self.run_frozen(state),
+            Start::Thaw(state) => self.run_frozen(*state),
         }
         self.finish();
     }
@@ -214,10 +215,16 @@ impl<'a> Translation<'a> {
         let now = self.now;
         let bridge = self.bridge;
         let found = self.datapath.bridges[bridge].tables.lookup(table, &seen, length, now);
+        // A miss counts too.
+        self.resubmits += usize::from(counted);
         match found {
             Some(flow) => {
-                self.resubmits += usize::from(counted);
+                let outer = (self.cookie, self.is_miss_flow);
                 self.run_flow(&flow, deepens, last, cloned);
+                // A packet that pauses names the flow that it met first.
+                if counted {
+                    (self.cookie, self.is_miss_flow) = outer;
+                }
             }
             None => {
                 self.say(|| format!("{}. no match, drop", table.0));
@@ -233,7 +240,6 @@ impl<'a> Translation<'a> {
             let key = &flow.key;
             format!("{name} {}. {}, priority {}, cookie {:#x}", key.table.0, key.matching, key.priority, flow.cookie.0)
         });
-        let outer = (self.cookie, self.is_miss_flow);
         self.cookie = Some(flow.cookie);
         self.is_miss_flow = flow.key.priority == 0 && flow.key.matching.is_empty();
         self.depth += usize::from(deepens);
@@ -247,7 +253,6 @@ impl<'a> Translation<'a> {
             self.run(&ops, Mode { last, bucket: false });
         }
         self.depth -= usize::from(deepens);
-        (self.cookie, self.is_miss_flow) = outer;
     }
 
     fn dropped(&mut self, cookie: Option<Cookie>) {
@@ -433,213 +438,6 @@ impl<'a> Translation<'a> {
         }
     }
 
-    fn output(&mut self, port: PortNo, mode: Mode) {
-        match port {
-            PortNo::IN_PORT => self.send(self.fields.in_port, mode.last),
-            PortNo::TABLE => self.run_table(self.fields.in_port, TableId(0), false, false, false),
-            PortNo::FLOOD | PortNo::ALL | PortNo::NORMAL => {
-                let in_port = self.fields.in_port;
-                let ports: Vec<PortNo> = self.bridge().ports().map(|port| port.number).collect();
-                for port in ports.into_iter().filter(|port| *port != in_port) {
-                    self.send(port, false);
-                }
-            }
-            PortNo::CONTROLLER => {
-                let reason = if self.in_packet_out {
-                    PacketInReason::PacketOut
-                } else if mode.bucket {
-                    PacketInReason::Group
-                } else if self.in_action_set {
-                    PacketInReason::ActionSet
-                } else {
-                    PacketInReason::ApplyAction
-                };
-                self.punt(reason, 0, u16::MAX, &[], None);
-            }
-            PortNo::ANY => {}
-            port if port == self.fields.in_port => self.say(|| "skipping output to input port".to_owned()),
-            port => self.send(port, mode.last),
-        }
-    }
-
-    /// Sends the packet out of a port, whichever it came in on.
-    fn send(&mut self, port: PortNo, last: bool) {
-        let Some(found) = self.bridge().port(port) else {
-            self.say(|| format!("nonexistent output port {}", port.0));
-            return;
-        };
-        match found.kind.clone() {
-            PortKind::Patch { peer } => self.cross(&peer, last),
-            PortKind::Tunnel => {
-                let tunnel = self.fields.tunnel;
-                if tunnel.is_set() && (tunnel.dst == 0 || tunnel.dst != self.own_address) {
-                    self.emit(port, Some(tunnel));
-                } else {
-                    self.say(|| "no tunnel destination, or the own address".to_owned());
-                }
-            }
-            PortKind::Device | PortKind::Internal => self.emit(port, None),
-        }
-    }
-
-    fn emit(&mut self, port: PortNo, tunnel: Option<Tunnel>) {
-        self.commit();
-        self.steps.push(Step::Output { bridge: self.bridge, port, tunnel });
-    }
-
-    /// Goes through a patch port: the other bridge sees the packet and its mark, not what this bridge noted of it.
-    fn cross(&mut self, peer: &str, last: bool) {
-        let found = self
-            .datapath
-            .bridges
-            .iter()
-            .enumerate()
-            .find_map(|(place, bridge)| bridge.port_named(peer).map(|port| (place, port.number)));
-        let Some((place, in_port)) = found else {
-            self.say(|| format!("the peer {peer} is not there"));
-            return;
-        };
-        let outer_fields = self.fields.clone();
-        let outer_bridge = std::mem::replace(&mut self.bridge, place);
-        let outer_stack = std::mem::take(&mut self.stack);
-        let outer_set = std::mem::take(&mut self.action_set);
-        let (outer_tracked, outer_table) = (self.conntracked, self.table);
-        self.fields.in_port = in_port;
-        self.fields.metadata = 0;
-        self.fields.tunnel = Tunnel::default();
-        self.fields.regs = [0; 16];
-        self.fields.clear_action_set_output();
-        self.fields.clear_tracking();
-        self.conntracked = false;
-        self.run_table(in_port, TableId(0), false, last, true);
-        if !self.freezing {
-            self.run_action_set();
-        }
-        if self.freezing {
-            self.freeze(None);
-        }
-        self.fields = outer_fields;
-        self.bridge = outer_bridge;
-        self.stack = outer_stack;
-        self.action_set = outer_set;
-        (self.conntracked, self.table) = (outer_tracked, outer_table);
-        // What ends or fails in the other bridge does not concern this one.
-        self.exit = false;
-        self.error = None;
-    }
-
-    fn run_clone(&mut self, ops: &[Op], last: bool) {
-        let outer_fields = self.fields.clone();
-        let outer_stack = self.stack.clone();
-        let outer_set = self.action_set.clone();
-        if program::is_reversible(ops) || last {
-            self.run_branch(ops, last);
-        } else {
-            self.commit();
-            let outer_base = self.base.clone();
-            let tracked = self.conntracked;
-            let outer_steps = std::mem::take(&mut self.steps);
-            self.run_branch(ops, true);
-            let inner = std::mem::replace(&mut self.steps, outer_steps);
-            self.steps.push(Step::Clone(inner));
-            self.conntracked = tracked;
-            self.base = outer_base;
-        }
-        self.fields = outer_fields;
-        self.stack = outer_stack;
-        self.action_set = outer_set;
-    }
-
-    fn run_branch(&mut self, ops: &[Op], last: bool) {
-        self.run(ops, Mode { last, bucket: false });
-        if !self.freezing {
-            self.run_action_set();
-        }
-        if self.freezing {
-            self.freeze(None);
-        }
-    }
-
-    /// Runs the rest of the list, and the action set, with the bit that tells whether the packet is longer.
-    ///
-    /// Open vSwitch translates both answers and lets the datapath choose; whatever gives a translation up counts in
-    /// both, and the first answer uses the action set up.
-    fn check_length(&mut self, length: u16, dst: Subfield, rest: &[Op]) {
-        let outer_fields = self.fields.clone();
-        let outer_stack = self.stack.clone();
-        let outer_set = self.action_set.clone();
-        self.commit();
-        let outer_base = self.base.clone();
-        let tracked = self.conntracked;
-        let larger = self.length + 4 * self.fields.tags() > usize::from(length) + 4 * self.tags;
-        let outer_steps = std::mem::take(&mut self.steps);
-        let mut exit = false;
-        let mut taken = Vec::new();
-        for answer in [true, false] {
-            self.say(|| format!("if {}longer than {length}:", if answer { "" } else { "not " }));
-            self.exit = false;
-            self.write(dst, u128::from(answer));
-            self.run_branch(rest, true);
-            exit |= answer && self.exit;
-            let steps = std::mem::take(&mut self.steps);
-            if answer == larger {
-                taken = steps;
-            }
-            self.fields = outer_fields.clone();
-            self.base = outer_base.clone();
-            self.conntracked = tracked;
-        }
-        self.steps = outer_steps;
-        self.steps.push(Step::Clone(taken));
-        self.stack = outer_stack;
-        self.action_set = outer_set;
-        self.exit = exit;
-    }
-
-    /// Sends the packet through a group; false ends the list, as a group that is not there does.
-    fn group(&mut self, id: GroupId, last: bool) -> bool {
-        if !self.within_limits() {
-            return true;
-        }
-        let Some(record) = self.datapath.bridges[self.bridge].groups.get_mut(&id) else {
-            self.say(|| format!("nonexistent group {}", id.0));
-            return false;
-        };
-        record.packets += 1;
-        record.bytes += self.length as u64;
-        let group = Arc::clone(&record.group);
-        let chosen: Vec<usize> = match group.kind {
-            GroupKind::All | GroupKind::Indirect => (0..group.buckets.len()).collect(),
-            GroupKind::Select => {
-                select::by_hash(self.bridge(), &group, select::hash(&self.fields)).into_iter().collect()
-            }
-            GroupKind::FastFailover => select::first_alive(self.bridge(), &group).into_iter().collect(),
-        };
-        if chosen.is_empty() {
-            self.dropped(self.cookie);
-        }
-        for (at, place) in chosen.iter().enumerate() {
-            let bucket = &group.buckets[*place];
-            if let Some(record) = self.datapath.bridges[self.bridge].groups.get_mut(&id) {
-                let counted = record.buckets.entry(bucket.id).or_default();
-                counted.0 += 1;
-                counted.1 += self.length as u64;
-            }
-            self.say(|| format!("group {} bucket {}", id.0, bucket.id.0));
-            let outer = self.fields.clone();
-            self.depth += 1;
-            let last = last && at + 1 == chosen.len();
-            self.run(&program::of_action_set(&bucket.actions), Mode { last, bucket: true });
-            self.depth -= 1;
-            if self.freezing {
-                self.freeze(None);
-            }
-            self.fields = outer;
-            self.exit = false;
-        }
-        true
-    }
-
     /// False ends the list: the TTL is used up.
     fn decrement_ttl(&mut self, controllers: &[u16]) -> bool {
         if !self.fields.is_ip() {
@@ -655,103 +453,6 @@ impl<'a> Translation<'a> {
         }
         self.dropped(self.cookie);
         false
-    }
-
-    fn track(&mut self, ct: &weir_openflow::Ct, last: bool) {
-        let zone = match ct.zone {
-            ZoneSource::Constant(zone) => zone,
-            ZoneSource::Field(part) => self.read(part) as u16,
-        };
-        self.commit();
-        // Mark and label are set on the connection, and the masks tell which of their bits.
-        let mut wanted = [(0_u128, 0_u128); 2];
-        for action in &ct.exec {
-            if self.act(action, Mode { last, bucket: false })
-                && let Some((field, mask)) = target(action)
-            {
-                let place = usize::from(field == Field::CtLabel);
-                wanted[place].1 |= mask;
-            }
-        }
-        wanted[0].0 = u128::from(self.fields.ct.mark) & wanted[0].1;
-        wanted[1].0 = self.fields.ct.label & wanted[1].1;
-        self.steps.push(Step::Track(Box::new(TrackStep {
-            zone,
-            tags: self.base.tags().max(1),
-            commit: ct.flags.commit,
-            force: ct.flags.force,
-            mark: (wanted[0].1 != 0).then_some((wanted[0].0 as u32, wanted[0].1 as u32)),
-            label: (wanted[1].1 != 0).then_some(wanted[1]),
-            nat: ct.nat,
-        })));
-        if let Some(table) = ct.table {
-            self.conntracked = true;
-            self.freeze(Some(table));
-        }
-        self.fields.clear_tracking();
-        // Mark and label are the tracker's to write.
-        self.base.ct = self.fields.ct;
-        self.conntracked = false;
-    }
-
-    /// Stops here with a copy of the packet that goes on later: in `table`, or with the actions that were kept.
-    fn freeze(&mut self, table: Option<TableId>) {
-        self.commit();
-        let rest = std::mem::take(&mut self.frozen);
-        let state = Frozen {
-            bridge: self.bridge,
-            table: table.unwrap_or(self.table),
-            metadata: self.fields.metadata,
-            regs: self.fields.regs,
-            in_port: self.fields.in_port,
-            tunnel: self.fields.tunnel,
-            stack: self.stack.clone(),
-            action_set: self.action_set.clone(),
-            conntracked: self.conntracked,
-            rest: table.is_none().then_some(rest),
-        };
-        match self.pause.take() {
-            Some(controller) => {
-                let reason = reason_of(controller.reason);
-                self.punt(reason, controller.controller, controller.max_len, &controller.userdata, Some(state));
-            }
-            None => self.steps.push(Step::Recirculate(Box::new(state))),
-        }
-        self.freezing = false;
-        self.exit = false;
-    }
-
-    fn punt(
-        &mut self,
-        reason: PacketInReason,
-        controller: u16,
-        max_len: u16,
-        userdata: &[u8],
-        continuation: Option<Frozen>,
-    ) {
-        self.commit();
-        let reason =
-            if reason == PacketInReason::ApplyAction && self.is_miss_flow { PacketInReason::TableMiss } else { reason };
-        self.steps.push(Step::Punt(Box::new(Notice {
-            bridge: self.bridge,
-            table: self.table,
-            cookie: self.cookie,
-            reason,
-            controller,
-            max_len,
-            userdata: userdata.to_vec(),
-            fields: self.fields.clone(),
-            continuation,
-        })));
-    }
-}
-
-/// The field and the bits that an action writes.
-fn target(action: &Action) -> Option<(Field, u128)> {
-    match action {
-        Action::SetField { field, mask, .. } => Some((*field, *mask)),
-        Action::Load { dst, .. } | Action::Move { dst, .. } => Some((dst.field, dst.mask())),
-        _ => None,
     }
 }
 
