@@ -271,7 +271,7 @@ impl World {
             if !batch.is_empty() {
                 let commits = batch.take_commits();
                 let records: Vec<_> =
-                    commits.iter().flat_map(|commit| &commit.changes).filter_map(|change| change.record()).collect();
+                    commits.iter().flat_map(|commit| &commit.changes).filter_map(weir_model::Change::record).collect();
                 if self.disk_failures > 0 && !records.is_empty() {
                     self.disk_failures -= 1;
                     self.controller.abandon(batch, "no space left on device");
