@@ -52,7 +52,7 @@ impl Link {
             }
             match self.socket.read(&mut input) {
                 Ok(0) => {
-                    self.session.close(weir_openflow::session::CloseReason::Disconnected("end of stream".to_owned()))
+                    self.session.close(weir_openflow::session::CloseReason::Disconnected("end of stream".to_owned()));
                 }
                 Ok(length) => self.session.handle_bytes(Instant::now(), &input[..length]),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
