@@ -25,7 +25,7 @@ test: deps
 
 bench: deps
 	cargo build --release --quiet --workspace --bins
-	@for name in install compile resync api; do $(TARGET)/release/$$name $(ARGS); echo; done
+	@for name in install compile controller resync api; do $(TARGET)/release/$$name $(ARGS); echo; done
 
 deps:
 	@.ci/deps
