@@ -96,6 +96,7 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
     let started = Instant::now();
     let mut store = Store::open(&config.data_dir)?;
     let (records, revision) = store.load()?;
+    let generation = store.next_generation(milliseconds())?;
     let topology = Topology::load(limits(config), records.into_iter(), revision)?;
     let controller = Controller::new(topology.clone(), config.host_grace(), Instant::now());
     tracing::info!(
@@ -122,7 +123,7 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
     let databases = ovsdb::Controller { queue: events.clone(), wrap: Event::Database };
     let switches = openflow::Controller { queue: events, wrap: Event::Connection };
     let switch_config = SwitchConfig {
-        session: SessionConfig { generation: generation(), ..SessionConfig::default() },
+        session: SessionConfig { generation, ..SessionConfig::default() },
         audit_interval: config.audit_interval(),
     };
     tokio::spawn(openflow::listen(openflow_listener, acceptor.clone(), switch_config, switches));
@@ -175,8 +176,8 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-/// A later run has a larger number, so that switches refuse a master of an earlier one.
-fn generation() -> u64 {
+/// Since the Unix epoch, so that a store that was made anew still has a larger number than the switches have seen.
+fn milliseconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 

@@ -33,6 +33,8 @@ const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const META_FORMAT: &str = "format";
 /// In [`META`]: the revision after the newest batch.
 const META_REVISION: &str = "revision";
+/// In [`META`]: the number of the newest run.
+const META_GENERATION: &str = "generation";
 /// The records, JSON under the bytes of their key.
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 
@@ -125,6 +127,26 @@ impl Store {
             records.push(record);
         }
         Ok((records, self.revision))
+    }
+
+    /// The number of a new run, durable when this returns: larger than that of every earlier one, and no smaller than
+    /// `at_least`. Switches refuse a master of an earlier run by it, so that a clock alone, which may be set back, would
+    /// lock a restarted controller out.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn next_generation(&mut self, at_least: u64) -> Result<u64, StoreError> {
+        let database = self.database()?;
+        let writing = database.begin_write()?;
+        let generation = {
+            let mut meta = writing.open_table(META)?;
+            let last = meta.get(META_GENERATION)?.map_or(0, |last| last.value());
+            let generation = at_least.max(last.saturating_add(1));
+            meta.insert(META_GENERATION, generation)?;
+            generation
+        };
+        writing.commit()?;
+        Ok(generation)
     }
 
     /// Stores what the commits changed, in one transaction that is durable when this returns.

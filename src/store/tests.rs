@@ -72,6 +72,20 @@ fn batches_follow_each_other() {
 }
 
 #[test]
+fn a_later_run_has_a_larger_number_whatever_the_clock_says() {
+    let directory = TempDir::new().unwrap();
+    let mut store = Store::open(directory.path()).unwrap();
+    assert_eq!(store.next_generation(1_000).unwrap(), 1_000);
+    drop(store);
+    let mut store = Store::open(directory.path()).unwrap();
+    assert_eq!(store.next_generation(10).unwrap(), 1_001);
+    assert_eq!(store.next_generation(5_000).unwrap(), 5_000);
+    let mut maker = Maker::new();
+    store.commit(&maker.batch(2)).unwrap();
+    assert_eq!(loaded(&mut store), maker.topology);
+}
+
+#[test]
 fn facts_that_do_not_outlive_the_process_cost_nothing() {
     let directory = TempDir::new().unwrap();
     let mut store = Store::open(directory.path()).unwrap();
