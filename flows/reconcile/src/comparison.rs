@@ -108,10 +108,12 @@ impl Comparison {
         let groups = FlowTable::diff(&self.held, &self.wanted);
         self.repair.groups = groups.len();
         for edit in &groups {
-            let Ok(encoded) = EncodedEdit::encode(edit) else { continue };
             // A switch refuses to add a meter that it has.
             let held = matches!(edit, FlowEdit::AddMeter(meter) if self.held.meters.contains_key(&meter.id));
-            self.edits.push(if held { encoded.meter_change() } else { encoded });
+            match EncodedEdit::encode(edit) {
+                Ok(encoded) => self.edits.push(if held { encoded.meter_change() } else { encoded }),
+                Err(_) => self.edits.extend(in_pieces(edit)),
+            }
         }
         self.edits.sort_by_cached_key(|edit| (edit.phase(), edit.key()));
         (self.edits, self.repair)
@@ -131,8 +133,39 @@ fn in_order_of_phases(desired: &Desired) -> Vec<FlowEdit> {
     edits
 }
 
+/// A group that is too large for one message, bucket by bucket.
+fn in_pieces(edit: &FlowEdit) -> Vec<EncodedEdit> {
+    let FlowEdit::AddGroup(group) = edit else { return Vec::new() };
+    let empty = FlowEdit::AddGroup(Group { buckets: Vec::new(), ..group.clone() });
+    let buckets = group.buckets.iter().map(|bucket| FlowEdit::InsertBucket { group: group.id, bucket: bucket.clone() });
+    std::iter::once(empty).chain(buckets).filter_map(|piece| EncodedEdit::encode(&piece).ok()).collect()
+}
+
 /// Whether a flow is as it should be: by its bytes, which a switch gives back as it got them, else by their meaning.
 fn is_same(wanted: &EncodedEdit, held: &RawFlow<'_>) -> bool {
     let Ok(wanted) = RawFlow::from_flow_mod(wanted.message()) else { return false };
     wanted.value == held.value || matches!((wanted.decode(), held.decode()), (Ok(wanted), Ok(held)) if wanted == held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_openflow::{Action, Bucket, BucketId, GroupId, PortNo};
+
+    #[test]
+    fn a_group_too_large_for_a_message_comes_in_pieces() {
+        let group = |buckets| Group { id: GroupId(1), kind: GroupKind::All, buckets, selection: Selection::default() };
+        let buckets: Vec<_> =
+            (1..3_000).map(|id| Bucket::new(BucketId(id), vec![Action::output(PortNo(id))])).collect();
+        let insert = |bucket: &Bucket| FlowEdit::InsertBucket { group: GroupId(1), bucket: bucket.clone() };
+        let edits = std::iter::once(FlowEdit::AddGroup(group(Vec::new()))).chain(buckets.iter().map(insert));
+        let unit = edits.map(|edit| EncodedEdit::encode(&edit).expect("a small edit")).collect();
+        let (edits, repair) = Comparison::new(&Desired { revision: 1, units: vec![unit] }).finish();
+        assert_eq!(repair.groups, 1);
+        let mut switch = FlowTable::default();
+        for edit in edits {
+            assert!(switch.apply(&edit.decode().expect("our own edit")));
+        }
+        assert_eq!(switch.groups[&GroupId(1)], group(buckets));
+    }
 }
