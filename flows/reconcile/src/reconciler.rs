@@ -6,11 +6,10 @@ use crate::{Desired, Order, Refusal, SwitchEvent};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use weir_openflow::message::{
-    BundleId, FlowEntries, FlowFilter, FlowUpdate, MonitorCommand, MonitorFlags, MonitorRequest, MultipartReply,
-    MultipartRequest, TableStats,
+    BundleId, FlowEntries, FlowFilter, FlowUpdate, MonitorRequest, MultipartReply, MultipartRequest, TableStats,
 };
 use weir_openflow::session::{Rejection, SendError, Session, SessionEvent};
-use weir_openflow::{EncodedEdit, GroupId, Match, MeterId, PortNo, TableId, Xid};
+use weir_openflow::{EncodedEdit, GroupId, MeterId, Xid};
 
 /// Edits of one bundle at most. A switch needs memory for an open bundle, so that what is larger goes in several, each
 /// atomic by itself.
@@ -139,7 +138,7 @@ impl Reconciler {
             SessionEvent::Ready { features, ports } => {
                 self.ready = true;
                 self.audit_due = Some(now);
-                if let Err(error) = session.request(now, MultipartRequest::Monitor(vec![everything_by_others()])) {
+                if let Err(error) = session.request(now, MultipartRequest::Monitor(vec![MonitorRequest::changes(1)])) {
                     self.refuse_bundle("the flow monitor", &error.to_string());
                 }
                 self.events.push_back(SwitchEvent::Ready { features, ports });
@@ -226,7 +225,7 @@ impl Reconciler {
     fn compare(&mut self, now: Instant, desired: &Desired, session: &mut Session) {
         let requests = [
             MultipartRequest::Groups(GroupId::ALL),
-            MultipartRequest::Meters(MeterId(u32::MAX)),
+            MultipartRequest::Meters(MeterId::ALL),
             MultipartRequest::Flows(FlowFilter::default()),
         ];
         let mut awaited = Vec::new();
@@ -392,21 +391,9 @@ impl Reconciler {
     }
 }
 
-/// Tells of every flow that somebody adds, changes or deletes; our own changes come abbreviated.
-fn everything_by_others() -> MonitorRequest {
-    MonitorRequest {
-        id: 1,
-        command: MonitorCommand::Add,
-        flags: MonitorFlags { added: true, removed: true, modified: true, ..MonitorFlags::default() },
-        table: TableId::ALL,
-        out_port: PortNo::ANY,
-        out_group: GroupId::ANY,
-        matching: Match::default(),
-    }
-}
-
+/// Whether somebody else changed flows; our own changes come abbreviated.
 const fn is_foreign(update: &FlowUpdate) -> bool {
-    matches!(update, FlowUpdate::Added(_) | FlowUpdate::Removed { .. } | FlowUpdate::Modified(_) | FlowUpdate::Resumed)
+    !matches!(update, FlowUpdate::Initial(_) | FlowUpdate::Abbreviated(_) | FlowUpdate::Paused)
 }
 
 fn active(tables: &[TableStats]) -> u64 {
