@@ -24,7 +24,16 @@ impl Controller {
                     }
                     self.forget_strangers();
                 }
-                Change::Network(_) | Change::Subnet(_) | Change::Liveness { .. } | Change::Counters { .. } => {}
+                Change::Network(_)
+                | Change::Subnet(_)
+                | Change::AddressGroup(_)
+                | Change::SecurityGroup(_)
+                | Change::SecurityGroupRule(_)
+                | Change::SecuritySet(_)
+                | Change::Router(_)
+                | Change::Zones(_)
+                | Change::Liveness { .. }
+                | Change::Counters { .. } => {}
             }
         }
     }

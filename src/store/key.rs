@@ -33,6 +33,12 @@ impl From<RecordKey> for KeyBytes {
             RecordKey::Network(id) => Self::new(2, id.0.as_bytes()),
             RecordKey::Subnet(id) => Self::new(3, id.0.as_bytes()),
             RecordKey::Port(id) => Self::new(4, id.0.as_bytes()),
+            RecordKey::Router(id) => Self::new(5, id.0.as_bytes()),
+            RecordKey::SecurityGroup(id) => Self::new(6, id.0.as_bytes()),
+            RecordKey::SecurityGroupRule(id) => Self::new(7, id.0.as_bytes()),
+            RecordKey::SecuritySet(key) => Self::new(8, &key.0.to_be_bytes()),
+            RecordKey::AddressGroup(id) => Self::new(9, id.0.as_bytes()),
+            RecordKey::Zones(host) => Self::new(10, &host.0.to_be_bytes()),
         }
     }
 }

@@ -207,6 +207,12 @@ fn inverse(change: &Change) -> Change {
     match change {
         Change::Network(diff) => Change::Network(turned(diff)),
         Change::Subnet(diff) => Change::Subnet(turned(diff)),
+        Change::AddressGroup(diff) => Change::AddressGroup(turned(diff)),
+        Change::SecurityGroup(diff) => Change::SecurityGroup(turned(diff)),
+        Change::SecurityGroupRule(diff) => Change::SecurityGroupRule(turned(diff)),
+        Change::SecuritySet(diff) => Change::SecuritySet(turned(diff)),
+        Change::Router(diff) => Change::Router(turned(diff)),
+        Change::Zones(diff) => Change::Zones(turned(diff)),
         Change::Port(diff) => Change::Port(turned(diff)),
         Change::Hypervisor(diff) => Change::Hypervisor(turned(diff)),
         Change::Counters { before, after } => Change::Counters { before: *after, after: *before },

@@ -205,6 +205,7 @@ impl Resource for Port {
         let options = values.dhcp_options("extra_dhcp_opts");
         let relative = options.is_some();
         let patch = PortPatch {
+            security_groups: None,
             name: values.text("name"),
             description: values.text("description"),
             admin_state_up: values.boolean("admin_state_up"),

@@ -1,8 +1,8 @@
 //! What a commit did.
 
 use crate::{
-    Counters, HostKey, HostName, Hypervisor, Liveness, Network, NetworkId, Port, PortId, Record, RecordKey, Revision,
-    Subnet, SubnetId, Vif,
+    AddressGroup, Counters, HostName, Hypervisor, Liveness, Network, Port, PortId, Record, RecordKey, Revision, Router,
+    SecurityGroup, SecurityGroupRule, SecuritySet, Subnet, Vif, Zones,
 };
 use std::sync::Arc;
 
@@ -29,8 +29,20 @@ pub enum Change {
     Network(Diff<Network>),
     /// A subnet.
     Subnet(Diff<Subnet>),
+    /// An address group.
+    AddressGroup(Diff<AddressGroup>),
+    /// A security group.
+    SecurityGroup(Diff<SecurityGroup>),
+    /// A rule of a security group.
+    SecurityGroupRule(Diff<SecurityGroupRule>),
+    /// A set of security groups.
+    SecuritySet(Diff<SecuritySet>),
+    /// A router.
+    Router(Diff<Router>),
     /// A port.
     Port(Diff<Port>),
+    /// The conntrack zones of a hypervisor.
+    Zones(Diff<Zones>),
     /// A hypervisor; its name may differ before and after, its key never does.
     /// Ports that name it become bound, or cease to be, by this change alone.
     Hypervisor(Diff<Hypervisor>),
@@ -67,13 +79,9 @@ pub struct Commit {
 /// What a change is about; two changes of one subject become one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
-    Network(NetworkId),
-    Subnet(SubnetId),
-    Port(PortId),
-    Hypervisor(HostKey),
+    Record(RecordKey),
     Vif(HostName, PortId),
     Liveness(HostName),
-    Counters,
 }
 
 fn written<T>(
@@ -97,6 +105,14 @@ impl Change {
             Self::Network(diff) => written(diff, |it| RecordKey::Network(it.id), Record::Network),
             Self::Subnet(diff) => written(diff, |it| RecordKey::Subnet(it.id), Record::Subnet),
             Self::Port(diff) => written(diff, |it| RecordKey::Port(it.id), Record::Port),
+            Self::AddressGroup(diff) => written(diff, |it| RecordKey::AddressGroup(it.id), Record::AddressGroup),
+            Self::SecurityGroup(diff) => written(diff, |it| RecordKey::SecurityGroup(it.id), Record::SecurityGroup),
+            Self::SecurityGroupRule(diff) => {
+                written(diff, |it| RecordKey::SecurityGroupRule(it.id), Record::SecurityGroupRule)
+            }
+            Self::SecuritySet(diff) => written(diff, |it| RecordKey::SecuritySet(it.key), Record::SecuritySet),
+            Self::Router(diff) => written(diff, |it| RecordKey::Router(it.id), Record::Router),
+            Self::Zones(diff) => written(diff, |it| RecordKey::Zones(it.host), Record::Zones),
             Self::Hypervisor(diff) => written(diff, |it| RecordKey::Hypervisor(it.key), Record::Hypervisor),
             Self::Counters { after, .. } => Some((RecordKey::Counters, Some(Record::Counters(*after)))),
             Self::Vif(_) | Self::Liveness { .. } => None,
@@ -105,16 +121,12 @@ impl Change {
 
     pub(crate) fn subject(&self) -> Option<Subject> {
         Some(match self {
-            Self::Network(diff) => Subject::Network(diff.last()?.id),
-            Self::Subnet(diff) => Subject::Subnet(diff.last()?.id),
-            Self::Port(diff) => Subject::Port(diff.last()?.id),
-            Self::Hypervisor(diff) => Subject::Hypervisor(diff.last()?.key),
             Self::Vif(diff) => {
                 let vif = diff.last()?;
                 Subject::Vif(vif.host.clone(), vif.port)
             }
             Self::Liveness { host, .. } => Subject::Liveness(host.clone()),
-            Self::Counters { .. } => Subject::Counters,
+            record => Subject::Record(record.record()?.0),
         })
     }
 
@@ -123,6 +135,12 @@ impl Change {
         match (self, later) {
             (Self::Network(first), Self::Network(later)) => first.after = later.after,
             (Self::Subnet(first), Self::Subnet(later)) => first.after = later.after,
+            (Self::AddressGroup(first), Self::AddressGroup(later)) => first.after = later.after,
+            (Self::SecurityGroup(first), Self::SecurityGroup(later)) => first.after = later.after,
+            (Self::SecurityGroupRule(first), Self::SecurityGroupRule(later)) => first.after = later.after,
+            (Self::SecuritySet(first), Self::SecuritySet(later)) => first.after = later.after,
+            (Self::Router(first), Self::Router(later)) => first.after = later.after,
+            (Self::Zones(first), Self::Zones(later)) => first.after = later.after,
             (Self::Port(first), Self::Port(later)) => first.after = later.after,
             (Self::Hypervisor(first), Self::Hypervisor(later)) => first.after = later.after,
             (Self::Vif(first), Self::Vif(later)) => first.after = later.after,
@@ -136,13 +154,19 @@ impl Change {
     pub(crate) fn rank(&self) -> u8 {
         let rank = |gone: bool, going, coming| if gone { going } else { coming };
         match self {
-            Self::Vif(diff) => rank(diff.after.is_none(), 0, 10),
-            Self::Liveness { after, .. } => rank(*after == Liveness::Gone, 1, 11),
-            Self::Port(diff) => rank(diff.after.is_none(), 2, 9),
-            Self::Subnet(diff) => rank(diff.after.is_none(), 3, 8),
-            Self::Network(diff) => rank(diff.after.is_none(), 4, 7),
-            Self::Hypervisor(diff) => rank(diff.after.is_none(), 5, 6),
-            Self::Counters { .. } => 12,
+            Self::Vif(diff) => rank(diff.after.is_none(), 0, 21),
+            Self::Liveness { after, .. } => rank(*after == Liveness::Gone, 1, 22),
+            Self::Port(diff) => rank(diff.after.is_none(), 2, 20),
+            Self::Router(diff) => rank(diff.after.is_none(), 3, 19),
+            Self::SecuritySet(diff) => rank(diff.after.is_none(), 4, 18),
+            Self::SecurityGroupRule(diff) => rank(diff.after.is_none(), 5, 17),
+            Self::SecurityGroup(diff) => rank(diff.after.is_none(), 6, 16),
+            Self::AddressGroup(diff) => rank(diff.after.is_none(), 7, 15),
+            Self::Subnet(diff) => rank(diff.after.is_none(), 8, 14),
+            Self::Network(diff) => rank(diff.after.is_none(), 9, 13),
+            Self::Zones(diff) => rank(diff.after.is_none(), 10, 23),
+            Self::Hypervisor(diff) => rank(diff.after.is_none(), 11, 12),
+            Self::Counters { .. } => 24,
         }
     }
 
@@ -150,6 +174,12 @@ impl Change {
         match self {
             Self::Network(diff) => same(diff),
             Self::Subnet(diff) => same(diff),
+            Self::AddressGroup(diff) => same(diff),
+            Self::SecurityGroup(diff) => same(diff),
+            Self::SecurityGroupRule(diff) => same(diff),
+            Self::SecuritySet(diff) => same(diff),
+            Self::Router(diff) => same(diff),
+            Self::Zones(diff) => same(diff),
             Self::Port(diff) => same(diff),
             Self::Hypervisor(diff) => same(diff),
             Self::Vif(diff) => same(diff),

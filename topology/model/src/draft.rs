@@ -2,7 +2,8 @@
 
 use crate::change::{Change, Commit, Diff, Subject};
 use crate::{
-    Counters, Hypervisor, Network, NetworkId, Port, PortId, Revision, Subnet, SubnetId, Timestamp, Topology, Vif,
+    Counters, Hypervisor, Network, NetworkId, Port, PortId, RecordKey, Revision, Subnet, SubnetId, Timestamp, Topology,
+    Vif,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ impl Draft {
             return;
         };
         if *before != network {
-            self.revise(Subject::Network(network.id), &mut network.revision_number);
+            self.revise(Subject::Record(RecordKey::Network(network.id)), &mut network.revision_number);
             network.updated_at = self.at;
             let after = Some(Arc::new(network));
             self.write(Change::Network(Diff { before: Some(before), after }));
@@ -100,7 +101,7 @@ impl Draft {
             return;
         };
         let mut network = Network::clone(&before);
-        self.revise(Subject::Network(id), &mut network.revision_number);
+        self.revise(Subject::Record(RecordKey::Network(id)), &mut network.revision_number);
         network.updated_at = self.at;
         let after = Some(Arc::new(network));
         self.write(Change::Network(Diff { before: Some(before), after }));
@@ -112,7 +113,7 @@ impl Draft {
             return;
         };
         if *before != subnet {
-            self.revise(Subject::Subnet(subnet.id), &mut subnet.revision_number);
+            self.revise(Subject::Record(RecordKey::Subnet(subnet.id)), &mut subnet.revision_number);
             subnet.updated_at = self.at;
             let network = subnet.network_id;
             let after = Some(Arc::new(subnet));
@@ -128,7 +129,7 @@ impl Draft {
         };
         if *before != port {
             self.topology.share_names(&mut port);
-            self.revise(Subject::Port(port.id), &mut port.revision_number);
+            self.revise(Subject::Record(RecordKey::Port(port.id)), &mut port.revision_number);
             port.updated_at = self.at;
             let after = Some(Arc::new(port));
             self.write(Change::Port(Diff { before: Some(before), after }));

@@ -106,6 +106,22 @@ uuid_id! {
     /// A segment of a network.
     SegmentId
 }
+uuid_id! {
+    /// A security group.
+    SecurityGroupId
+}
+uuid_id! {
+    /// A rule of a security group.
+    SecurityGroupRuleId
+}
+uuid_id! {
+    /// An address group.
+    AddressGroupId
+}
+uuid_id! {
+    /// A router.
+    RouterId
+}
 
 text_id! {
     /// A project (tenant) as Keystone names it.
@@ -127,6 +143,30 @@ key! {
 key! {
     /// The number of a hypervisor in flows: 24 bits, cluster-wide.
     HostKey, (1 << 24) - 1
+}
+key! {
+    /// The number of a router in flows: 24 bits, cluster-wide.
+    RouterKey, (1 << 24) - 1
+}
+key! {
+    /// The number of a security group in flows: 24 bits, cluster-wide.
+    GroupKey, (1 << 24) - 1
+}
+key! {
+    /// The number of a rule of a security group in flows: 30 bits, cluster-wide.
+    RuleKey, (1 << 30) - 1
+}
+key! {
+    /// The number of an address group in flows: 24 bits, cluster-wide.
+    AddressGroupKey, (1 << 24) - 1
+}
+key! {
+    /// The number of a set of security groups in flows: 24 bits, cluster-wide.
+    SetKey, (1 << 24) - 1
+}
+key! {
+    /// A conntrack zone of a hypervisor: 16 bits. Zone 0 is that of everybody else.
+    Zone, (1 << 16) - 1
 }
 key! {
     /// A VXLAN network identifier: 24 bits.

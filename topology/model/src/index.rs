@@ -1,12 +1,16 @@
 //! What is looked up about the records otherwise than by id, kept in step with every change.
 
 use crate::allocate::AddressSpace;
+use crate::logical::is_router_interface;
 use crate::relation::Relation;
 use crate::tree::Tree;
 use crate::{
-    HostKey, HostName, Hypervisor, MacAddress, Network, NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId,
-    Segment, Subnet, SubnetId, Vif, Vni, VnicType,
+    AddressGroup, AddressGroupId, AddressGroupKey, GroupKey, HostKey, HostName, Hypervisor, MacAddress, Network,
+    NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId, Remote, Router, RouterId, RouterKey, RuleKey,
+    SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, Segment, SetKey, Subnet,
+    SubnetId, Vif, Vni, VnicType,
 };
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -35,6 +39,23 @@ pub(crate) struct Index {
     pub(crate) hosts_of_network: Tree<NetworkId, Tree<HostName, u32>>,
     /// The same the other way around.
     pub(crate) networks_of_host: Tree<HostName, Tree<NetworkId, u32>>,
+    pub(crate) routers_of_project: Relation<ProjectId, RouterId>,
+    pub(crate) router_by_key: Tree<RouterKey, RouterId>,
+    /// Interfaces of routers, by router and by network.
+    pub(crate) interfaces_of_router: Relation<RouterId, PortId>,
+    pub(crate) interfaces_of_network: Relation<NetworkId, PortId>,
+    pub(crate) security_groups_of_project: Relation<ProjectId, SecurityGroupId>,
+    pub(crate) rules_of_group: Relation<SecurityGroupId, SecurityGroupRuleId>,
+    /// Rules by the group that they name as remote.
+    pub(crate) rules_by_remote: Relation<SecurityGroupId, SecurityGroupRuleId>,
+    /// Rules by the address group that they name.
+    pub(crate) rules_by_addresses: Relation<AddressGroupId, SecurityGroupRuleId>,
+    pub(crate) address_groups_of_project: Relation<ProjectId, AddressGroupId>,
+    pub(crate) group_by_key: Tree<GroupKey, SecurityGroupId>,
+    pub(crate) rule_by_key: Tree<RuleKey, SecurityGroupRuleId>,
+    pub(crate) address_group_by_key: Tree<AddressGroupKey, AddressGroupId>,
+    pub(crate) set_by_groups: Tree<BTreeSet<SecurityGroupId>, SetKey>,
+    pub(crate) sets_of_group: Relation<SecurityGroupId, SetKey>,
     pub(crate) vifs_of_host: Tree<HostName, Tree<PortId, Arc<Vif>>>,
     pub(crate) hosts_of_vif: Relation<PortId, HostName>,
 }
@@ -81,6 +102,11 @@ fn macs(port: &Port) -> impl Iterator<Item = MacAddress> {
         (!seen).then_some(mac)
     });
     std::iter::once(port.mac_address).chain(further)
+}
+
+/// The router that a port is an interface of.
+pub(crate) fn router_of(port: &Port) -> Option<RouterId> {
+    is_router_interface(&port.device_owner).then(|| port.device_id.parse().ok()).flatten()
 }
 
 impl Index {
@@ -139,6 +165,10 @@ impl Index {
             };
             self.ports_of_device.shift(before.and_then(device), after.and_then(device));
         }
+        let of_router = |port: &Port| Some((router_of(port)?, port.id));
+        self.interfaces_of_router.shift(before.and_then(of_router), after.and_then(of_router));
+        let on_network = |port: &Port| router_of(port).map(|_| (port.network_id, port.id));
+        self.interfaces_of_network.shift(before.and_then(on_network), after.and_then(on_network));
         self.claims(before, after);
         self.fixed_ips(before, after);
         self.binding(before, after);
@@ -242,6 +272,63 @@ impl Index {
                 self.count(&host, port.network_id, true);
             }
         }
+    }
+
+    pub(crate) fn address_group(&mut self, before: Option<&AddressGroup>, after: Option<&AddressGroup>) {
+        let project = |it: &AddressGroup| (it.project_id.clone(), it.id);
+        self.address_groups_of_project.shift(before.map(project), after.map(project));
+        let key = |it: &AddressGroup| (it.key, it.id);
+        rekey(&mut self.address_group_by_key, before.map(key), after.map(key));
+    }
+
+    pub(crate) fn security_group(&mut self, before: Option<&SecurityGroup>, after: Option<&SecurityGroup>) {
+        let project = |it: &SecurityGroup| (it.project_id.clone(), it.id);
+        self.security_groups_of_project.shift(before.map(project), after.map(project));
+        let key = |it: &SecurityGroup| (it.key, it.id);
+        rekey(&mut self.group_by_key, before.map(key), after.map(key));
+    }
+
+    pub(crate) fn security_group_rule(
+        &mut self,
+        before: Option<&SecurityGroupRule>,
+        after: Option<&SecurityGroupRule>,
+    ) {
+        let group = |it: &SecurityGroupRule| (it.security_group_id, it.id);
+        self.rules_of_group.shift(before.map(group), after.map(group));
+        let key = |it: &SecurityGroupRule| (it.key, it.id);
+        rekey(&mut self.rule_by_key, before.map(key), after.map(key));
+        let remote = |it: &SecurityGroupRule| match it.remote {
+            Remote::Group(group) => Some((group, it.id)),
+            _ => None,
+        };
+        self.rules_by_remote.shift(before.and_then(remote), after.and_then(remote));
+        let addresses = |it: &SecurityGroupRule| match it.remote {
+            Remote::Addresses(group) => Some((group, it.id)),
+            _ => None,
+        };
+        self.rules_by_addresses.shift(before.and_then(addresses), after.and_then(addresses));
+    }
+
+    pub(crate) fn security_set(&mut self, before: Option<&SecuritySet>, after: Option<&SecuritySet>) {
+        let groups = |it: &SecuritySet| (it.groups.clone(), it.key);
+        rekey(&mut self.set_by_groups, before.map(groups), after.map(groups));
+        if let Some(set) = before {
+            for group in &set.groups {
+                self.sets_of_group.remove(group, &set.key);
+            }
+        }
+        if let Some(set) = after {
+            for group in &set.groups {
+                self.sets_of_group.insert(*group, set.key);
+            }
+        }
+    }
+
+    pub(crate) fn router(&mut self, before: Option<&Router>, after: Option<&Router>) {
+        let project = |it: &Router| (it.project_id.clone(), it.id);
+        self.routers_of_project.shift(before.map(project), after.map(project));
+        let key = |it: &Router| (it.key, it.id);
+        rekey(&mut self.router_by_key, before.map(key), after.map(key));
     }
 
     pub(crate) fn vif(&mut self, before: Option<&Vif>, after: Option<&Arc<Vif>>) {

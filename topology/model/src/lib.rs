@@ -16,6 +16,8 @@ mod physical;
 mod record;
 mod rejection;
 mod relation;
+mod routing;
+mod security;
 mod topology;
 mod transact;
 mod tree;
@@ -23,18 +25,22 @@ mod tree;
 pub use address::{MacAddress, ParseMacError};
 pub use change::{Change, Commit, Diff};
 pub use command::{
-    Command, HypervisorFact, NetworkPatch, NewAddressPair, NewFixedIp, NewNetwork, NewPort, NewSubnet, Outcome,
-    PortPatch, Request, SubnetPatch,
+    AddressGroupPatch, Command, HypervisorFact, NetworkPatch, NewAddressGroup, NewAddressPair, NewFixedIp,
+    NewInterface, NewNetwork, NewPort, NewRouter, NewSecurityGroup, NewSecurityGroupRule, NewSubnet, OldInterface,
+    Outcome, PortPatch, Request, RouterPatch, SecurityGroupPatch, SubnetPatch,
 };
 pub use id::{
-    HostKey, HostName, NetworkId, NetworkKey, PortId, PortKey, ProjectId, Revision, SegmentId, SubnetId, Timestamp, Vni,
+    AddressGroupId, AddressGroupKey, GroupKey, HostKey, HostName, NetworkId, NetworkKey, PortId, PortKey, ProjectId,
+    Revision, RouterId, RouterKey, RuleKey, SecurityGroupId, SecurityGroupRuleId, SegmentId, SetKey, SubnetId,
+    Timestamp, Vni, Zone,
 };
 pub use limits::Limits;
 pub use logical::{
-    AddressPair, AllocationPool, Binding, ExtraDhcpOption, FixedIp, HostRoute, Ipv6Mode, Network, Port, PortStatus,
-    Segment, Subnet, VifType, VnicType,
+    AddressGroup, AddressPair, AllocationPool, Binding, Direction, Ethertype, ExtraDhcpOption, FixedIp, HostRoute,
+    Ipv6Mode, Network, Port, PortStatus, Protocol, Remote, Route, Router, SecurityGroup, SecurityGroupRule,
+    SecuritySet, Segment, Subnet, VifType, VnicType,
 };
-pub use physical::{BridgeMapping, Hypervisor, Liveness, Vif};
+pub use physical::{BridgeMapping, Hypervisor, Liveness, Vif, Zones};
 pub use record::{Counters, FORMAT, LoadError, Record, RecordKey};
 pub use rejection::{Rejection, RejectionClass};
 pub use topology::Topology;

@@ -1,7 +1,8 @@
 //! Hypervisors and what is plugged into them.
 
-use crate::{HostKey, HostName, PortId};
+use crate::{HostKey, HostName, NetworkKey, PortId, Zone};
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A physical network and the bridge that leads to it (`weir-bridge-mappings`).
@@ -53,4 +54,20 @@ pub struct Vif {
     pub interface: String,
     /// Its OpenFlow port number.
     pub ofport: u32,
+}
+
+/// The conntrack zones of a hypervisor, kept over restarts so that connections are found again.
+///
+/// A network has a zone where it has bound ports. Connections between two networks of one hypervisor are in the
+/// zone of the network with the lowest number that routers connect them with, which has one for that purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zones {
+    /// The hypervisor.
+    pub host: HostKey,
+    /// The zone of each network.
+    pub of: BTreeMap<NetworkKey, Zone>,
+    /// Zones that were given back and may hold connections still. None of them is given again.
+    pub unflushed: BTreeSet<Zone>,
+    /// The zone given last; 0 if none was given.
+    pub last: u32,
 }

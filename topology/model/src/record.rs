@@ -1,7 +1,9 @@
 //! What is kept on disk.
 
 use crate::{
-    HostKey, HostName, Hypervisor, Network, NetworkId, NetworkKey, Port, PortId, PortKey, Subnet, SubnetId, Vni,
+    AddressGroup, AddressGroupId, HostKey, HostName, Hypervisor, Network, NetworkId, NetworkKey, Port, PortId, PortKey,
+    Router, RouterId, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, SetKey,
+    Subnet, SubnetId, Vni, Zones,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -22,6 +24,16 @@ pub struct Counters {
     pub host: u32,
     /// Of VXLAN identifiers taken from the ranges; 0 if none was given.
     pub vni: u32,
+    /// Of routers; 0 if none was given.
+    pub router: u32,
+    /// Of security groups; 0 if none was given.
+    pub group: u32,
+    /// Of rules of security groups; 0 if none was given.
+    pub rule: u32,
+    /// Of sets of security groups; 0 if none was given.
+    pub set: u32,
+    /// Of address groups; 0 if none was given.
+    pub address_group: u32,
 }
 
 /// One thing that outlives the process.
@@ -32,10 +44,22 @@ pub enum Record {
     Network(Arc<Network>),
     /// A subnet.
     Subnet(Arc<Subnet>),
+    /// An address group.
+    AddressGroup(Arc<AddressGroup>),
+    /// A security group.
+    SecurityGroup(Arc<SecurityGroup>),
+    /// A rule of a security group.
+    SecurityGroupRule(Arc<SecurityGroupRule>),
+    /// A set of security groups.
+    SecuritySet(Arc<SecuritySet>),
+    /// A router.
+    Router(Arc<Router>),
     /// A port.
     Port(Arc<Port>),
     /// A hypervisor.
     Hypervisor(Arc<Hypervisor>),
+    /// The conntrack zones of a hypervisor.
+    Zones(Arc<Zones>),
     /// The numbers given last.
     Counters(Counters),
 }
@@ -48,10 +72,22 @@ pub enum RecordKey {
     Network(NetworkId),
     /// A subnet.
     Subnet(SubnetId),
+    /// An address group.
+    AddressGroup(AddressGroupId),
+    /// A security group.
+    SecurityGroup(SecurityGroupId),
+    /// A rule of a security group.
+    SecurityGroupRule(SecurityGroupRuleId),
+    /// A set of security groups.
+    SecuritySet(SetKey),
+    /// A router.
+    Router(RouterId),
     /// A port.
     Port(PortId),
     /// A hypervisor, by number because its name may change.
     Hypervisor(HostKey),
+    /// The conntrack zones of a hypervisor.
+    Zones(HostKey),
     /// The numbers given last.
     Counters,
 }
@@ -62,6 +98,12 @@ impl Record {
         match self {
             Self::Network(network) => RecordKey::Network(network.id),
             Self::Subnet(subnet) => RecordKey::Subnet(subnet.id),
+            Self::AddressGroup(group) => RecordKey::AddressGroup(group.id),
+            Self::SecurityGroup(group) => RecordKey::SecurityGroup(group.id),
+            Self::SecurityGroupRule(rule) => RecordKey::SecurityGroupRule(rule.id),
+            Self::SecuritySet(set) => RecordKey::SecuritySet(set.key),
+            Self::Router(router) => RecordKey::Router(router.id),
+            Self::Zones(zones) => RecordKey::Zones(zones.host),
             Self::Port(port) => RecordKey::Port(port.id),
             Self::Hypervisor(hypervisor) => RecordKey::Hypervisor(hypervisor.key),
             Self::Counters(_) => RecordKey::Counters,
@@ -118,6 +160,20 @@ pub enum LoadError {
     /// Two ports of a network share an address.
     #[error("port {0} shares an address with another port of its network")]
     Address(PortId),
+    /// Two records of a kind share a number in flows.
+    #[error("{record:?} shares its number with another")]
+    Number {
+        /// The later of the two.
+        record: RecordKey,
+    },
+    /// A record names another that is not there.
+    #[error("{record:?} names {named:?}, which is not there")]
+    Dangling {
+        /// The record.
+        record: RecordKey,
+        /// What it names.
+        named: RecordKey,
+    },
     /// Two hypervisors share a name, a system id or a tunnel endpoint.
     #[error("hypervisor {0} shares its name, system id or tunnel endpoint with another")]
     Hypervisor(HostName),

@@ -448,6 +448,12 @@ impl fmt::Display for Named<'_> {
         match self.0 {
             RecordKey::Network(id) => write!(f, "Network {id}"),
             RecordKey::Subnet(id) => write!(f, "Subnet {id}"),
+            RecordKey::AddressGroup(id) => write!(f, "Address group {id}"),
+            RecordKey::SecurityGroup(id) => write!(f, "Security group {id}"),
+            RecordKey::SecurityGroupRule(id) => write!(f, "Security group rule {id}"),
+            RecordKey::SecuritySet(key) => write!(f, "Security set {key}"),
+            RecordKey::Router(id) => write!(f, "Router {id}"),
+            RecordKey::Zones(key) => write!(f, "The record of zones of hypervisor {key}"),
             RecordKey::Port(id) => write!(f, "Port {id}"),
             RecordKey::Hypervisor(key) => write!(f, "Hypervisor {key}"),
             RecordKey::Counters => f.write_str("The record of counters"),

@@ -5,8 +5,10 @@ use crate::change::{Change, Diff};
 use crate::index::Index;
 use crate::tree::Tree;
 use crate::{
-    Counters, HostKey, HostName, Hypervisor, Limits, Liveness, LoadError, MacAddress, Network, NetworkId, NetworkKey,
-    Port, PortId, PortKey, ProjectId, Record, Revision, Segment, Subnet, SubnetId, Vif, VifType, Vni,
+    AddressGroup, AddressGroupId, Counters, HostKey, HostName, Hypervisor, Limits, Liveness, LoadError, MacAddress,
+    Network, NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId, Record, Revision, Router, RouterId,
+    SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, Segment, SetKey, Subnet,
+    SubnetId, Vif, VifType, Vni, Zones,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -24,7 +26,13 @@ pub struct Topology {
     pub(crate) networks: Tree<NetworkId, Arc<Network>>,
     pub(crate) subnets: Tree<SubnetId, Arc<Subnet>>,
     pub(crate) ports: Tree<PortId, Arc<Port>>,
+    pub(crate) address_groups: Tree<AddressGroupId, Arc<AddressGroup>>,
+    pub(crate) security_groups: Tree<SecurityGroupId, Arc<SecurityGroup>>,
+    pub(crate) security_group_rules: Tree<SecurityGroupRuleId, Arc<SecurityGroupRule>>,
+    pub(crate) security_sets: Tree<SetKey, Arc<SecuritySet>>,
+    pub(crate) routers: Tree<RouterId, Arc<Router>>,
     pub(crate) hypervisors: Tree<HostName, Arc<Hypervisor>>,
+    pub(crate) zones: Tree<HostKey, Arc<Zones>>,
     /// Hypervisors that are alive.
     pub(crate) alive: Tree<HostName, ()>,
     pub(crate) index: Index,
@@ -57,7 +65,13 @@ impl Topology {
             networks: Tree::new(),
             subnets: Tree::new(),
             ports: Tree::new(),
+            address_groups: Tree::new(),
+            security_groups: Tree::new(),
+            security_group_rules: Tree::new(),
+            security_sets: Tree::new(),
+            routers: Tree::new(),
             hypervisors: Tree::new(),
+            zones: Tree::new(),
             alive: Tree::new(),
             index: Index::default(),
         }
@@ -120,12 +134,24 @@ impl Topology {
                     return Err(LoadError::Hypervisor(it.name.clone()));
                 }
             }
-            Record::Counters(_) => {}
+            Record::AddressGroup(_)
+            | Record::SecurityGroup(_)
+            | Record::SecurityGroupRule(_)
+            | Record::SecuritySet(_)
+            | Record::Router(_)
+            | Record::Zones(_)
+            | Record::Counters(_) => {}
         }
         self.apply(&match record {
             Record::Network(it) => Change::Network(made(it)),
             Record::Subnet(it) => Change::Subnet(made(it)),
             Record::Port(it) => Change::Port(made(self.sharing(it))),
+            Record::AddressGroup(it) => Change::AddressGroup(made(it)),
+            Record::SecurityGroup(it) => Change::SecurityGroup(made(it)),
+            Record::SecurityGroupRule(it) => Change::SecurityGroupRule(made(it)),
+            Record::SecuritySet(it) => Change::SecuritySet(made(it)),
+            Record::Router(it) => Change::Router(made(it)),
+            Record::Zones(it) => Change::Zones(made(it)),
             Record::Hypervisor(it) => Change::Hypervisor(made(it)),
             Record::Counters(after) => Change::Counters { before: self.counters, after },
         });
@@ -192,6 +218,41 @@ impl Topology {
                 self.index.port(before.as_deref(), after.as_deref());
                 replace(&mut self.ports, before.as_ref().map(|it| it.id), after.as_ref().map(|it| (it.id, it.clone())));
             }
+            Change::AddressGroup(Diff { before, after }) => {
+                self.index.address_group(before.as_deref(), after.as_deref());
+                replace(&mut self.address_groups, before.as_ref().map(|it| it.id), after.clone().map(|it| (it.id, it)));
+            }
+            Change::SecurityGroup(Diff { before, after }) => {
+                self.index.security_group(before.as_deref(), after.as_deref());
+                replace(
+                    &mut self.security_groups,
+                    before.as_ref().map(|it| it.id),
+                    after.clone().map(|it| (it.id, it)),
+                );
+            }
+            Change::SecurityGroupRule(Diff { before, after }) => {
+                self.index.security_group_rule(before.as_deref(), after.as_deref());
+                replace(
+                    &mut self.security_group_rules,
+                    before.as_ref().map(|it| it.id),
+                    after.clone().map(|it| (it.id, it)),
+                );
+            }
+            Change::SecuritySet(Diff { before, after }) => {
+                self.index.security_set(before.as_deref(), after.as_deref());
+                replace(
+                    &mut self.security_sets,
+                    before.as_ref().map(|it| it.key),
+                    after.clone().map(|it| (it.key, it)),
+                );
+            }
+            Change::Router(Diff { before, after }) => {
+                self.index.router(before.as_deref(), after.as_deref());
+                replace(&mut self.routers, before.as_ref().map(|it| it.id), after.clone().map(|it| (it.id, it)));
+            }
+            Change::Zones(Diff { before, after }) => {
+                replace(&mut self.zones, before.as_ref().map(|it| it.host), after.clone().map(|it| (it.host, it)));
+            }
             Change::Hypervisor(Diff { before, after }) => {
                 let bound = self.ports_naming(before.as_deref(), after.as_deref());
                 self.index.hypervisor(before.as_deref(), after.as_deref(), bound.iter().map(Arc::as_ref));
@@ -246,7 +307,21 @@ impl Topology {
         let subnets = self.subnets.values().cloned().map(Record::Subnet);
         let ports = self.ports.values().cloned().map(Record::Port);
         let hypervisors = self.hypervisors.values().cloned().map(Record::Hypervisor);
-        networks.chain(subnets).chain(ports).chain(hypervisors).chain(std::iter::once(Record::Counters(self.counters)))
+        let groups = self.address_groups.values().cloned().map(Record::AddressGroup);
+        let security_groups = self.security_groups.values().cloned().map(Record::SecurityGroup);
+        let rules = self.security_group_rules.values().cloned().map(Record::SecurityGroupRule);
+        let sets = self.security_sets.values().cloned().map(Record::SecuritySet);
+        let routers = self.routers.values().cloned().map(Record::Router);
+        let zones = self.zones.values().cloned().map(Record::Zones);
+        let security = groups.chain(security_groups).chain(rules).chain(sets);
+        networks
+            .chain(subnets)
+            .chain(security)
+            .chain(routers)
+            .chain(ports)
+            .chain(hypervisors)
+            .chain(zones)
+            .chain(std::iter::once(Record::Counters(self.counters)))
     }
 
     /// A network.

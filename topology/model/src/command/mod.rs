@@ -2,15 +2,22 @@
 
 mod network;
 mod port;
+mod router;
+mod security;
 mod subnet;
 
 pub use network::{NetworkPatch, NewNetwork};
 pub use port::{NewAddressPair, NewFixedIp, NewPort, PortPatch};
+pub use router::{NewInterface, NewRouter, OldInterface, RouterPatch};
+pub use security::{AddressGroupPatch, NewAddressGroup, NewSecurityGroup, NewSecurityGroupRule, SecurityGroupPatch};
 pub use subnet::{NewSubnet, SubnetPatch};
 
 use crate::{
-    BridgeMapping, HostName, Liveness, Network, NetworkId, Port, PortId, PortStatus, Subnet, SubnetId, Timestamp, Vif,
+    AddressGroup, AddressGroupId, BridgeMapping, HostKey, HostName, Liveness, Network, NetworkId, Port, PortId,
+    PortStatus, ProjectId, Route, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityGroupRule,
+    SecurityGroupRuleId, Subnet, SubnetId, Timestamp, Vif, Zone,
 };
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -84,6 +91,106 @@ pub enum Command {
         /// The revision it must have.
         if_revision: Option<u64>,
     },
+    /// Makes routers, all or none.
+    CreateRouters(Vec<NewRouter>),
+    /// Changes a router.
+    UpdateRouter {
+        /// Which.
+        id: RouterId,
+        /// What to change.
+        patch: RouterPatch,
+        /// The revision it must have.
+        if_revision: Option<u64>,
+    },
+    /// Deletes a router, which must have no interface.
+    DeleteRouter {
+        /// Which.
+        id: RouterId,
+        /// The revision it must have.
+        if_revision: Option<u64>,
+    },
+    /// Gives a router an interface.
+    AddRouterInterface {
+        /// Which router.
+        id: RouterId,
+        /// By which subnet or port.
+        interface: NewInterface,
+    },
+    /// Takes an interface from a router; its port goes with it.
+    RemoveRouterInterface {
+        /// Which router.
+        id: RouterId,
+        /// Which interface.
+        interface: OldInterface,
+    },
+    /// Adds routes to those that a router has; one that it has already is passed over.
+    AddExtraRoutes {
+        /// Which router.
+        id: RouterId,
+        /// The routes.
+        routes: Vec<Route>,
+    },
+    /// Takes routes from those that a router has; one that it has not is passed over.
+    RemoveExtraRoutes {
+        /// Which router.
+        id: RouterId,
+        /// The routes.
+        routes: Vec<Route>,
+    },
+    /// Makes the group `default` of a project, unless it is there.
+    EnsureDefaultSecurityGroup(ProjectId),
+    /// Makes security groups, all or none, and the project's group `default` if that is not there.
+    CreateSecurityGroups(Vec<NewSecurityGroup>),
+    /// Changes a security group.
+    UpdateSecurityGroup {
+        /// Which.
+        id: SecurityGroupId,
+        /// What to change.
+        patch: SecurityGroupPatch,
+        /// The revision it must have.
+        if_revision: Option<u64>,
+    },
+    /// Deletes a security group, which no port may have and no other group's rule may name.
+    DeleteSecurityGroup {
+        /// Which.
+        id: SecurityGroupId,
+        /// The revision it must have.
+        if_revision: Option<u64>,
+    },
+    /// Makes rules of security groups, all or none.
+    CreateSecurityGroupRules(Vec<NewSecurityGroupRule>),
+    /// Deletes a rule of a security group.
+    DeleteSecurityGroupRule {
+        /// Which.
+        id: SecurityGroupRuleId,
+        /// The revision it must have.
+        if_revision: Option<u64>,
+    },
+    /// Makes address groups, all or none.
+    CreateAddressGroups(Vec<NewAddressGroup>),
+    /// Changes an address group.
+    UpdateAddressGroup {
+        /// Which.
+        id: AddressGroupId,
+        /// What to change.
+        patch: AddressGroupPatch,
+        /// The revision it must have.
+        if_revision: Option<u64>,
+    },
+    /// Deletes an address group, which no rule may name.
+    DeleteAddressGroup {
+        /// Which.
+        id: AddressGroupId,
+        /// The revision it must have.
+        if_revision: Option<u64>,
+    },
+    /// A hypervisor's switch has forgotten the connections of these zones.
+    ZonesFlushed {
+        /// The hypervisor.
+        host: HostKey,
+        /// The zones.
+        zones: BTreeSet<Zone>,
+    },
     /// Sets what is known of ports' traffic. Ports that are gone are passed over, and so is
     /// anything but [`PortStatus::Down`] for a port that is not bound or administratively down:
     /// the news was overtaken by a later command.
@@ -131,6 +238,23 @@ pub enum Outcome {
     Subnets(Vec<Arc<Subnet>>),
     /// The ports made or changed, in the order asked.
     Ports(Vec<Arc<Port>>),
+    /// The routers made or changed, in the order asked.
+    Routers(Vec<Arc<Router>>),
+    /// A router got or lost an interface.
+    RouterInterface {
+        /// The router.
+        router: Arc<Router>,
+        /// The interface's port, as it is or was.
+        port: Arc<Port>,
+        /// The subnets in which the port has addresses.
+        subnets: Vec<SubnetId>,
+    },
+    /// The security groups made or changed, in the order asked.
+    SecurityGroups(Vec<Arc<SecurityGroup>>),
+    /// The rules made, in the order asked.
+    SecurityGroupRules(Vec<Arc<SecurityGroupRule>>),
+    /// The address groups made or changed, in the order asked.
+    AddressGroups(Vec<Arc<AddressGroup>>),
     /// The record is gone.
     Deleted,
     /// The fact is noted.

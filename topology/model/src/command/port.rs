@@ -1,6 +1,8 @@
 //! Ports as asked for.
 
-use crate::{ExtraDhcpOption, FixedIp, HostName, MacAddress, NetworkId, PortId, ProjectId, SubnetId, VnicType};
+use crate::{
+    ExtraDhcpOption, FixedIp, HostName, MacAddress, NetworkId, PortId, ProjectId, SecurityGroupId, SubnetId, VnicType,
+};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -53,6 +55,8 @@ pub struct NewPort {
     pub allowed_address_pairs: Option<Vec<NewAddressPair>>,
     /// Whether sources are checked; as the network says by default.
     pub port_security_enabled: Option<bool>,
+    /// Its security groups, all of them; on creation the project's group `default` by default.
+    pub security_groups: Option<Vec<SecurityGroupId>>,
     /// What uses it.
     pub device_id: Option<String>,
     /// The kind of what uses it.
@@ -85,6 +89,7 @@ impl NewPort {
             fixed_ips: None,
             allowed_address_pairs: None,
             port_security_enabled: None,
+            security_groups: None,
             device_id: None,
             device_owner: None,
             binding_host: None,
@@ -114,6 +119,8 @@ pub struct PortPatch {
     pub allowed_address_pairs: Option<Vec<NewAddressPair>>,
     /// Whether sources are checked.
     pub port_security_enabled: Option<bool>,
+    /// Its security groups, all of them; on creation the project's group `default` by default.
+    pub security_groups: Option<Vec<SecurityGroupId>>,
     /// What uses it.
     pub device_id: Option<String>,
     /// The kind of what uses it.

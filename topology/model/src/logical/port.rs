@@ -1,6 +1,6 @@
 //! Ports.
 
-use crate::{HostName, MacAddress, NetworkId, PortId, PortKey, ProjectId, SubnetId, Timestamp};
+use crate::{HostName, MacAddress, NetworkId, PortId, PortKey, ProjectId, SecurityGroupId, SubnetId, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -131,6 +131,9 @@ pub struct Port {
     pub allowed_address_pairs: Vec<AddressPair>,
     /// Whether sources are checked.
     pub port_security_enabled: bool,
+    /// Its security groups, in the order asked for.
+    #[serde(default)]
+    pub security_groups: Vec<SecurityGroupId>,
     /// What uses it.
     pub device_id: String,
     /// The kind of what uses it.

@@ -4,6 +4,8 @@ mod addressing;
 mod network;
 mod physical;
 mod port;
+mod router;
+mod security;
 mod subnet;
 
 use crate::draft::Draft;
@@ -34,6 +36,27 @@ fn carry_out(draft: &mut Draft, command: Command) -> Result<Outcome, Rejection> 
         Command::CreatePorts(ports) => port::create(draft, ports),
         Command::UpdatePort { id, patch, if_revision } => port::update(draft, id, *patch, if_revision),
         Command::DeletePort { id, if_revision } => port::delete(draft, id, if_revision),
+        Command::CreateRouters(routers) => router::create(draft, routers),
+        Command::UpdateRouter { id, patch, if_revision } => router::update(draft, id, patch, if_revision),
+        Command::DeleteRouter { id, if_revision } => router::delete(draft, id, if_revision),
+        Command::AddRouterInterface { id, interface } => router::add_interface(draft, id, interface),
+        Command::RemoveRouterInterface { id, interface } => router::remove_interface(draft, id, interface),
+        Command::AddExtraRoutes { id, routes } => router::add_routes(draft, id, routes),
+        Command::RemoveExtraRoutes { id, routes } => router::remove_routes(draft, id, routes),
+        Command::EnsureDefaultSecurityGroup(project) => security::ensure_default(draft, &project),
+        Command::CreateSecurityGroups(groups) => security::create_groups(draft, groups),
+        Command::UpdateSecurityGroup { id, patch, if_revision } => {
+            security::update_group(draft, id, patch, if_revision)
+        }
+        Command::DeleteSecurityGroup { id, if_revision } => security::delete_group(draft, id, if_revision),
+        Command::CreateSecurityGroupRules(rules) => security::create_rules(draft, rules),
+        Command::DeleteSecurityGroupRule { id, if_revision } => security::delete_rule(draft, id, if_revision),
+        Command::CreateAddressGroups(groups) => security::create_address_groups(draft, groups),
+        Command::UpdateAddressGroup { id, patch, if_revision } => {
+            security::update_address_group(draft, id, patch, if_revision)
+        }
+        Command::DeleteAddressGroup { id, if_revision } => security::delete_address_group(draft, id, if_revision),
+        Command::ZonesFlushed { host, zones } => Ok(physical::zones_flushed(draft, host, &zones)),
         Command::SetPortStatus(statuses) => Ok(port::set_status(draft, statuses)),
         Command::ObserveHypervisor(fact) => physical::observe_hypervisor(draft, fact),
         Command::ForgetHypervisor(name) => physical::forget_hypervisor(draft, &name),

@@ -4,8 +4,9 @@ use crate::allocate::next_key;
 use crate::change::Change;
 use crate::draft::Draft;
 use crate::{
-    HostKey, HostName, Hypervisor, HypervisorFact, Liveness, Outcome, Port, PortId, PortStatus, Rejection, Vif,
+    HostKey, HostName, Hypervisor, HypervisorFact, Liveness, Outcome, Port, PortId, PortStatus, Rejection, Vif, Zone,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn existing(draft: &Draft, name: &HostName) -> Result<Arc<Hypervisor>, Rejection> {
@@ -152,6 +153,10 @@ pub(super) fn forget_vif(draft: &mut Draft, host: &HostName, port: PortId) -> Ou
     if let Some(before) = draft.vif_on(host, port).cloned() {
         draft.write_vif(Some(before), None);
     }
+    Outcome::Done
+}
+
+pub(super) fn zones_flushed(_: &mut Draft, _: HostKey, _: &BTreeSet<Zone>) -> Outcome {
     Outcome::Done
 }
 

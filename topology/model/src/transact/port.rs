@@ -66,6 +66,7 @@ fn create_one(draft: &mut Draft, new: NewPort) -> Result<PortId, Rejection> {
         fixed_ips,
         allowed_address_pairs,
         port_security_enabled,
+        security_groups: new.security_groups.unwrap_or_default(),
         device_id: new.device_id.unwrap_or_default(),
         device_owner,
         binding: Binding {
@@ -163,6 +164,7 @@ pub(super) fn update(
     set(&mut port.name, patch.name);
     set(&mut port.description, patch.description);
     set(&mut port.admin_state_up, patch.admin_state_up);
+    set(&mut port.security_groups, patch.security_groups);
     set(&mut port.device_id, patch.device_id);
     set(&mut port.binding.host, patch.binding_host.map(named));
     set(&mut port.binding.vnic_type, patch.binding_vnic_type);

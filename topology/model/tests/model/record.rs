@@ -40,7 +40,7 @@ fn records_survive_their_text_and_fields_of_later_versions() {
 
 #[test]
 fn the_form_of_a_record_is_fixed() {
-    let counters = Record::Counters(Counters { network: 1, port: 2, host: 3, vni: 4 });
+    let counters = Record::Counters(Counters { network: 1, port: 2, host: 3, vni: 4, ..Counters::default() });
     assert_eq!(
         serde_json::to_string(&counters).expect("records have a text"),
         r#"{"counters":{"network":1,"port":2,"host":3,"vni":4}}"#
