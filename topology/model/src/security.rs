@@ -103,6 +103,11 @@ impl Topology {
         self.security_sets.get(self.index.set_by_groups.get(&groups)?)
     }
 
+    /// Whether the groups of a set let replies pass. A port has groups of one kind only; the set of no groups is stateful.
+    pub fn is_stateful(&self, set: &SecuritySet) -> bool {
+        set.groups.iter().all(|group| self.security_group(*group).is_none_or(|group| group.stateful))
+    }
+
     /// The sets that a security group is in, by number.
     pub fn sets_of_group(&self, group: SecurityGroupId) -> impl Iterator<Item = &Arc<SecuritySet>> {
         self.index.sets_of_group.of(&group).filter_map(|key| self.security_sets.get(key))
