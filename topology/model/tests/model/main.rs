@@ -1,5 +1,6 @@
 //! What the model answers, resource by resource, and what holds whatever is asked of it.
 
+mod address_group;
 mod cloud;
 mod network;
 mod physical;
@@ -7,4 +8,9 @@ mod port;
 mod port_address;
 mod property;
 mod record;
+mod security_group;
+mod security_group_rule;
+mod security_property;
+mod security_set;
 mod subnet;
+mod zone;
