@@ -82,7 +82,10 @@ fn in_scene<T>(caller: &Caller, act: impl FnOnce(Scene<'_>) -> T) -> T {
 }
 
 fn ids<R: Resource>(caller: &Caller) -> Vec<u128> {
-    let answer = in_scene(caller, |scene| operate::list::<R>(scene, "", &Parameters::default())).unwrap();
+    let answer = in_scene(caller, |scene| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(operate::list::<R>(scene, "", &Parameters::default())).unwrap()
+    });
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     let objects = body[R::COLLECTION].as_array().unwrap();
     objects.iter().map(|it| it["id"].as_str().unwrap().parse::<Uuid>().unwrap().as_u128()).collect()
