@@ -2,8 +2,8 @@
 
 use crate::change::{Change, Commit, Diff, Subject};
 use crate::{
-    Counters, Hypervisor, Network, NetworkId, Port, PortId, RecordKey, Revision, Subnet, SubnetId, Timestamp, Topology,
-    Vif,
+    Counters, Hypervisor, Network, NetworkId, Port, PortId, RecordKey, Revision, Router, RouterId, Subnet, SubnetId,
+    Timestamp, Topology, Vif,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -134,6 +134,38 @@ impl Draft {
             let after = Some(Arc::new(port));
             self.write(Change::Port(Diff { before: Some(before), after }));
         }
+    }
+
+    pub(crate) fn create_router(&mut self, router: Router) {
+        let after = Some(Arc::new(router));
+        self.write(Change::Router(Diff { before: None, after }));
+    }
+
+    /// Puts a router in the place of the one with its id.
+    pub(crate) fn update_router(&mut self, router: Router) {
+        if self.topology.routers.get(&router.id).is_some_and(|before| **before != router) {
+            self.revise_router(router);
+        }
+    }
+
+    /// Counts a revision of a router for the sake of one of its interfaces, as Neutron does.
+    pub(crate) fn touch_router(&mut self, id: RouterId) {
+        if let Some(before) = self.topology.routers.get(&id) {
+            self.revise_router(Router::clone(before));
+        }
+    }
+
+    fn revise_router(&mut self, mut router: Router) {
+        let before = self.topology.routers.get(&router.id).cloned();
+        self.revise(Subject::Record(RecordKey::Router(router.id)), &mut router.revision_number);
+        router.updated_at = self.at;
+        let after = Some(Arc::new(router));
+        self.write(Change::Router(Diff { before, after }));
+    }
+
+    pub(crate) fn delete_router(&mut self, id: RouterId) {
+        let before = self.topology.routers.get(&id).cloned();
+        self.write(Change::Router(Diff { before, after: None }));
     }
 
     fn revise(&self, subject: Subject, revision: &mut u64) {

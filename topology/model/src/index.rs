@@ -44,6 +44,10 @@ pub(crate) struct Index {
     /// Interfaces of routers, by router and by network.
     pub(crate) interfaces_of_router: Relation<RouterId, PortId>,
     pub(crate) interfaces_of_network: Relation<NetworkId, PortId>,
+    /// Routers by the addresses that their routes lead by.
+    pub(crate) routers_by_nexthop: Relation<IpAddr, RouterId>,
+    /// What [`Topology::domain`](crate::Topology::domain) says of networks that have interfaces of routers.
+    pub(crate) domains: Tree<NetworkId, NetworkKey>,
     pub(crate) security_groups_of_project: Relation<ProjectId, SecurityGroupId>,
     pub(crate) rules_of_group: Relation<SecurityGroupId, SecurityGroupRuleId>,
     /// Rules by the group that they name as remote.
@@ -106,7 +110,12 @@ fn macs(port: &Port) -> impl Iterator<Item = MacAddress> {
 
 /// The router that a port is an interface of.
 pub(crate) fn router_of(port: &Port) -> Option<RouterId> {
-    is_router_interface(&port.device_owner).then(|| port.device_id.parse().ok()).flatten()
+    router_named(&port.device_owner, &port.device_id)
+}
+
+/// The router that a port with this device is an interface of.
+pub(crate) fn router_named(owner: &str, device_id: &str) -> Option<RouterId> {
+    is_router_interface(owner).then(|| device_id.parse().ok()).flatten()
 }
 
 impl Index {
@@ -329,6 +338,14 @@ impl Index {
         self.routers_of_project.shift(before.map(project), after.map(project));
         let key = |it: &Router| (it.key, it.id);
         rekey(&mut self.router_by_key, before.map(key), after.map(key));
+        if before.map(|it| &it.routes) != after.map(|it| &it.routes) {
+            for (router, route) in before.into_iter().flat_map(|it| it.routes.iter().map(|route| (it.id, route))) {
+                self.routers_by_nexthop.remove(&route.nexthop, &router);
+            }
+            for (router, route) in after.into_iter().flat_map(|it| it.routes.iter().map(|route| (it.id, route))) {
+                self.routers_by_nexthop.insert(route.nexthop, router);
+            }
+        }
     }
 
     pub(crate) fn vif(&mut self, before: Option<&Vif>, after: Option<&Arc<Vif>>) {

@@ -1,6 +1,8 @@
 //! Why a command is refused.
 
-use crate::{AllocationPool, HostName, MacAddress, NetworkId, PortId, RecordKey, SubnetId, VifType, Vni};
+use crate::{
+    AllocationPool, HostName, MacAddress, NetworkId, PortId, RecordKey, Route, RouterId, SubnetId, VifType, Vni,
+};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -50,6 +52,79 @@ pub enum Rejection {
     /// No such hypervisor.
     #[error("Hypervisor {0} could not be found.")]
     HypervisorNotFound(HostName),
+    /// No such router.
+    #[error("Router {0} could not be found")]
+    RouterNotFound(RouterId),
+    /// The port is no interface of the router.
+    #[error("Router {router} does not have an interface with id {port}")]
+    RouterInterfaceNotFound {
+        /// The router.
+        router: RouterId,
+        /// The port.
+        port: PortId,
+    },
+    /// The router has no interface in the subnet.
+    #[error("Router {router} has no interface on subnet {subnet}")]
+    RouterInterfaceNotFoundForSubnet {
+        /// The router.
+        router: RouterId,
+        /// The subnet.
+        subnet: SubnetId,
+    },
+    /// Interfaces are in the way of a router's end.
+    #[error("Router {router} has ports still attached: {}", Listed(.ports))]
+    RouterInUse {
+        /// The router.
+        router: RouterId,
+        /// Its interfaces.
+        ports: Vec<PortId>,
+    },
+    /// A route leads by the subnet.
+    #[error(
+        "Router interface for subnet {subnet} on router {router} cannot be deleted, as it is required by one or more \
+         routes."
+    )]
+    RouterInterfaceInUseByRoute {
+        /// The router.
+        router: RouterId,
+        /// The subnet.
+        subnet: SubnetId,
+    },
+    /// A route that leads nowhere.
+    #[error("Invalid format for routes: {}, {reason}", Routes(.routes))]
+    InvalidRoutes {
+        /// All routes asked for.
+        routes: Vec<Route>,
+        /// What is wrong with one of them.
+        reason: &'static str,
+    },
+    /// Too many routes.
+    #[error("Unable to complete operation for {router}. The number of routes exceeds the maximum {quota}.")]
+    RoutesExhausted {
+        /// The router.
+        router: RouterId,
+        /// The limit.
+        quota: usize,
+    },
+    /// The interface has no address of the subnet.
+    #[error("Subnet on port {port} does not match the requested subnet {subnet}.")]
+    SubnetMismatchForPort {
+        /// The port.
+        port: PortId,
+        /// The subnet.
+        subnet: SubnetId,
+    },
+    /// A router's interface goes by way of the router.
+    #[error("Port {port} cannot be deleted directly via the port API: has device owner {owner}.")]
+    ServicePortInUse {
+        /// The port.
+        port: PortId,
+        /// Its device owner.
+        owner: String,
+    },
+    /// A request that a router cannot do.
+    #[error("Bad router request: {0}.")]
+    BadRouterRequest(String),
     /// Ports are in the way of a network's end.
     #[error(
         "Unable to complete operation on network {network}. There are one or more ports still in \
@@ -305,6 +380,16 @@ impl Rejection {
             Self::SubnetNotFound(_) => "SubnetNotFound",
             Self::PortNotFound(_) => "PortNotFound",
             Self::HypervisorNotFound(_) => "HypervisorNotFound",
+            Self::RouterNotFound(_) => "RouterNotFound",
+            Self::RouterInterfaceNotFound { .. } => "RouterInterfaceNotFound",
+            Self::RouterInterfaceNotFoundForSubnet { .. } => "RouterInterfaceNotFoundForSubnet",
+            Self::RouterInUse { .. } => "RouterInUse",
+            Self::RouterInterfaceInUseByRoute { .. } => "RouterInterfaceInUseByRoute",
+            Self::InvalidRoutes { .. } => "InvalidRoutes",
+            Self::RoutesExhausted { .. } => "RoutesExhausted",
+            Self::SubnetMismatchForPort { .. } => "SubnetMismatchForPort",
+            Self::ServicePortInUse { .. } => "ServicePortInUse",
+            Self::BadRouterRequest(_) => "BadRequest",
             Self::NetworkInUse { .. } => "NetworkInUse",
             Self::SubnetInUse(_) => "SubnetInUse",
             Self::PortInUse { .. } => "PortInUse",
@@ -348,8 +433,14 @@ impl Rejection {
             Self::NetworkNotFound(_)
             | Self::SubnetNotFound(_)
             | Self::PortNotFound(_)
+            | Self::RouterNotFound(_)
+            | Self::RouterInterfaceNotFound { .. }
+            | Self::RouterInterfaceNotFoundForSubnet { .. }
             | Self::HypervisorNotFound(_) => RejectionClass::NotFound,
-            Self::NetworkInUse { .. }
+            Self::RouterInUse { .. }
+            | Self::RouterInterfaceInUseByRoute { .. }
+            | Self::ServicePortInUse { .. }
+            | Self::NetworkInUse { .. }
             | Self::SubnetInUse(_)
             | Self::PortInUse { .. }
             | Self::PortBound { .. }
@@ -368,7 +459,11 @@ impl Rejection {
             | Self::AlreadyExists(_)
             | Self::HypervisorNameInUse { .. }
             | Self::EncapIpInUse { .. } => RejectionClass::Conflict,
-            Self::InvalidIpForNetwork(_)
+            Self::InvalidRoutes { .. }
+            | Self::RoutesExhausted { .. }
+            | Self::SubnetMismatchForPort { .. }
+            | Self::BadRouterRequest(_)
+            | Self::InvalidIpForNetwork(_)
             | Self::InvalidIpForSubnet(_)
             | Self::AllocationOnAutoAddressSubnet { .. }
             | Self::InvalidInput(_)
@@ -409,6 +504,33 @@ impl fmt::Display for Joined<'_> {
             id.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+/// Ids as a sentence lists them.
+struct Listed<'a>(&'a [PortId]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, id) in self.0.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{id}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Routes as Python prints the request's list of dictionaries.
+struct Routes<'a>(&'a [Route]);
+
+impl fmt::Display for Routes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (at, route) in self.0.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{{'destination': '{}', 'nexthop': '{}'}}", route.destination, route.nexthop)?;
+        }
+        f.write_str("]")
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::allocate::AddressSpace;
 use crate::change::{Change, Diff};
-use crate::index::Index;
+use crate::index::{Index, router_of};
 use crate::tree::Tree;
 use crate::{
     AddressGroup, AddressGroupId, Counters, HostKey, HostName, Hypervisor, Limits, Liveness, LoadError, MacAddress,
-    Network, NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId, Record, Revision, Router, RouterId,
+    Network, NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId, Record, RecordKey, Revision, Router, RouterId,
     SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, Segment, SetKey, Subnet,
     SubnetId, Vif, VifType, Vni, Zones,
 };
@@ -96,7 +96,7 @@ impl Topology {
         Ok(topology)
     }
 
-    /// Takes in a record; networks come before subnets, those before ports, as keys are ordered.
+    /// Takes in a record; networks come before subnets, those and routers before ports, as keys are ordered.
     fn take_in(&mut self, record: Record) -> Result<(), LoadError> {
         let key = record.key();
         let missing = |network| LoadError::NoNetwork { record: key, network };
@@ -123,6 +123,14 @@ impl Topology {
                     return Err(LoadError::PortKey { port: it.id, key: it.key });
                 }
                 self.check_addresses(it)?;
+                if let Some(router) = router_of(it).filter(|router| self.router(*router).is_none()) {
+                    return Err(LoadError::Dangling { record: key, named: RecordKey::Router(router) });
+                }
+            }
+            Record::Router(it) => {
+                if self.index.router_by_key.contains_key(&it.key) {
+                    return Err(LoadError::Number { record: key });
+                }
             }
             Record::Hypervisor(it) => {
                 let aliases = &self.index.host_by_alias;
@@ -138,7 +146,6 @@ impl Topology {
             | Record::SecurityGroup(_)
             | Record::SecurityGroupRule(_)
             | Record::SecuritySet(_)
-            | Record::Router(_)
             | Record::Zones(_)
             | Record::Counters(_) => {}
         }
@@ -217,6 +224,7 @@ impl Topology {
             Change::Port(Diff { before, after }) => {
                 self.index.port(before.as_deref(), after.as_deref());
                 replace(&mut self.ports, before.as_ref().map(|it| it.id), after.as_ref().map(|it| (it.id, it.clone())));
+                self.follow_interface(before.as_deref(), after.as_deref());
             }
             Change::AddressGroup(Diff { before, after }) => {
                 self.index.address_group(before.as_deref(), after.as_deref());

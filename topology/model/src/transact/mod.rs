@@ -1,6 +1,7 @@
 //! The one way to change a topology.
 
 mod addressing;
+mod interface;
 mod network;
 mod physical;
 mod port;
@@ -39,8 +40,8 @@ fn carry_out(draft: &mut Draft, command: Command) -> Result<Outcome, Rejection> 
         Command::CreateRouters(routers) => router::create(draft, routers),
         Command::UpdateRouter { id, patch, if_revision } => router::update(draft, id, patch, if_revision),
         Command::DeleteRouter { id, if_revision } => router::delete(draft, id, if_revision),
-        Command::AddRouterInterface { id, interface } => router::add_interface(draft, id, interface),
-        Command::RemoveRouterInterface { id, interface } => router::remove_interface(draft, id, interface),
+        Command::AddRouterInterface { id, interface } => interface::add(draft, id, interface),
+        Command::RemoveRouterInterface { id, interface } => interface::remove(draft, id, interface),
         Command::AddExtraRoutes { id, routes } => router::add_routes(draft, id, routes),
         Command::RemoveExtraRoutes { id, routes } => router::remove_routes(draft, id, routes),
         Command::EnsureDefaultSecurityGroup(project) => security::ensure_default(draft, &project),

@@ -2,9 +2,10 @@
 
 use super::addressing::{Asker, first_addresses, next_addresses};
 use super::network::existing as existing_network;
-use super::{check_revision, set};
+use super::{check_revision, interface, set};
 use crate::allocate::{next_key, port_mac};
 use crate::draft::Draft;
+use crate::index::router_of;
 use crate::logical::is_network_owner;
 use crate::{
     AddressPair, Binding, HostName, MacAddress, NetworkId, NewAddressPair, NewPort, Outcome, Port, PortId, PortKey,
@@ -17,20 +18,22 @@ use std::sync::Arc;
 const FIRST_REVISION: u64 = 1;
 
 /// The port, if there is one.
-fn existing(draft: &Draft, id: PortId) -> Result<Arc<Port>, Rejection> {
+pub(super) fn existing(draft: &Draft, id: PortId) -> Result<Arc<Port>, Rejection> {
     draft.port_or_gone(id).ok_or(Rejection::PortNotFound(id))
 }
 
 pub(super) fn create(draft: &mut Draft, ports: Vec<NewPort>) -> Result<Outcome, Rejection> {
     let mut made = Vec::with_capacity(ports.len());
     for new in ports {
+        let [owner, device_id] = [&new.device_owner, &new.device_id].map(|it| it.as_deref().unwrap_or_default());
+        interface::check_create(new.id, owner, device_id)?;
         made.push(create_one(draft, new)?);
     }
     let made = made.iter().filter_map(|id| draft.port_or_gone(*id));
     Ok(Outcome::Ports(made.collect()))
 }
 
-fn create_one(draft: &mut Draft, new: NewPort) -> Result<PortId, Rejection> {
+pub(super) fn create_one(draft: &mut Draft, new: NewPort) -> Result<PortId, Rejection> {
     let network = existing_network(draft, new.network_id)?;
     if draft.port(new.id).is_some() {
         return Err(Rejection::AlreadyExists(RecordKey::Port(new.id)));
@@ -176,7 +179,7 @@ pub(super) fn update(
     if moved || !port.admin_state_up {
         port.status = PortStatus::Down;
     }
-    draft.update_port(port);
+    draft.update_port(interface::follow_update(draft, &before, port)?);
     Ok(Outcome::Ports(vec![existing(draft, id)?]))
 }
 
@@ -202,14 +205,16 @@ fn check_mac_change(
 }
 
 pub(super) fn delete(draft: &mut Draft, id: PortId, if_revision: Option<u64>) -> Result<Outcome, Rejection> {
-    check_revision(if_revision, existing(draft, id)?.revision_number)?;
+    let port = existing(draft, id)?;
+    check_revision(if_revision, port.revision_number)?;
+    interface::check_delete(&port)?;
     draft.delete_port(id);
     Ok(Outcome::Deleted)
 }
 
 pub(super) fn set_status(draft: &mut Draft, statuses: Vec<(PortId, PortStatus)>) -> Outcome {
     for (id, status) in statuses {
-        let Some(before) = draft.port_or_gone(id) else {
+        let Some(before) = draft.port_or_gone(id).filter(|port| router_of(port).is_none()) else {
             continue;
         };
         let carries = before.admin_state_up && draft.bound_host(&before).is_some();
