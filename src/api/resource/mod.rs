@@ -37,10 +37,13 @@ pub(crate) struct Action<R: 'static> {
     /// Its name in paths.
     pub(crate) name: &'static str,
     /// What the model is asked, by the members of the body.
-    pub(crate) command: fn(&R, Map<String, Value>, Occasion<'_>) -> Result<Command, Fault>,
+    pub(crate) command: ToCommand<R>,
     /// The body of the answer, where that is not the object.
     pub(crate) answer: fn(&Outcome) -> Option<Vec<u8>>,
 }
+
+/// Makes a command of the members of a body.
+type ToCommand<R> = fn(&R, Map<String, Value>, Occasion<'_>) -> Result<Command, Fault>;
 
 /// Who asks for an action, and of what.
 #[derive(Clone, Copy)]

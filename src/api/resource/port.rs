@@ -7,14 +7,13 @@ use crate::api::attribute::{
 use crate::api::caller::{Caller, Who};
 use crate::api::fault::Fault;
 use crate::api::query::Query;
-use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 use weir_model::{
     Command, ExtraDhcpOption, HostName, MacAddress, Network, NetworkId, NewAddressPair, NewFixedIp, NewPort, Outcome,
-    Port, PortId, PortPatch, PortStatus, ProjectId, Router, SecurityGroup, SecurityGroupId, SubnetId, Topology,
-    VifType, VnicType,
+    Port, PortId, PortPatch, PortStatus, ProjectId, SecurityGroup, SecurityGroupId, SubnetId, Topology, VifType,
+    VnicType,
 };
 
 /// Words for kinds of devices.
@@ -174,8 +173,7 @@ impl Resource for Port {
             return Err(Network::absent(&network.id.to_string()));
         }
         // The model says which network is not there.
-        let device = Device { owner: values.peek_text("device_owner"), id: values.peek_text("device_id") };
-        device.allowed(network, "create", caller, topology)?;
+        owner_allowed(values, network, "create", caller)?;
         groups_seen(values, caller, topology)
     }
 
@@ -185,12 +183,7 @@ impl Resource for Port {
     }
 
     fn may_update(&self, values: &Values, caller: &Caller, topology: &Topology) -> Result<(), Fault> {
-        let owner = values.peek_text("device_owner");
-        let device = Device {
-            owner: owner.or(values.peek_text("device_id").and(Some(&self.device_owner))),
-            id: values.peek_text("device_id").or(Some(&self.device_id)),
-        };
-        device.allowed(topology.network(self.network_id), "update", caller, topology)?;
+        owner_allowed(values, topology.network(self.network_id), "update", caller)?;
         groups_seen(values, caller, topology)
     }
 
@@ -285,39 +278,13 @@ fn groups_seen(values: &Values, caller: &Caller, topology: &Topology) -> Result<
     if unseen.is_empty() { Ok(()) } else { Err(SecurityGroup::absent(&unseen.join(", "))) }
 }
 
-/// What uses a port, or will.
-struct Device<'a> {
-    owner: Option<&'a str>,
-    id: Option<&'a str>,
-}
-
-impl Device<'_> {
-    /// Refuses devices of networks on networks of others, and routers of others anywhere.
-    fn allowed(
-        &self,
-        network: Option<&Arc<Network>>,
-        action: &str,
-        caller: &Caller,
-        topology: &Topology,
-    ) -> Result<(), Fault> {
-        let of_network = self.owner.is_some_and(|owner| owner.starts_with("network:"));
-        if caller.admin || !of_network {
-            return Ok(());
-        }
-        if !network.is_some_and(|network| caller.owns(&network.project_id)) {
-            return Err(Fault::forbidden(&format!("(rule:{action}_port and rule:{action}_port:device_owner)")));
-        }
-        let id = self.id.unwrap_or_default();
-        let router = Uuid::parse_str(id).ok().and_then(|id| Router::get(topology, id));
-        if router.is_some_and(|router| !caller.owns(&router.project_id)) {
-            return Err(Fault::new(
-                StatusCode::CONFLICT,
-                "DeviceIDNotOwnedByTenant",
-                format!("The following device_id {id} is not owned by your project or matches another project router."),
-            ));
-        }
-        Ok(())
+/// Refuses ports that say to be Neutron's own, which are not filtered, on networks of others.
+fn owner_allowed(values: &Values, network: Option<&Arc<Network>>, action: &str, caller: &Caller) -> Result<(), Fault> {
+    let of_network = values.peek_text("device_owner").is_some_and(|owner| owner.starts_with("network:"));
+    if caller.admin || !of_network || network.is_some_and(|network| caller.owns(&network.project_id)) {
+        return Ok(());
     }
+    Err(Fault::forbidden(&format!("(rule:{action}_port and rule:{action}_port:device_owner)")))
 }
 
 fn wished(addresses: Vec<GivenFixedIp>) -> Vec<NewFixedIp> {

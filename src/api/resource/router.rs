@@ -55,7 +55,7 @@ const ACTIONS: &[Action<Router>] = &[
             let interface = new_interface(&interface(&body)?, occasion)?;
             Ok(Command::AddRouterInterface { id: it.id, interface })
         },
-        answer: |outcome| interface_info(outcome, |subnets| subnets.last()),
+        answer: |outcome| interface_info(outcome, <[_]>::last),
     },
     Action {
         name: "remove_router_interface",
@@ -63,7 +63,7 @@ const ACTIONS: &[Action<Router>] = &[
             let interface = old_interface(&interface(&body)?, occasion)?;
             Ok(Command::RemoveRouterInterface { id: it.id, interface })
         },
-        answer: |outcome| interface_info(outcome, |subnets| subnets.first()),
+        answer: |outcome| interface_info(outcome, <[_]>::first),
     },
     Action {
         name: "add_extraroutes",
