@@ -1,11 +1,14 @@
 //! Why a command is refused.
 
+mod wording;
+
 use crate::{
-    AllocationPool, HostName, MacAddress, NetworkId, PortId, RecordKey, Route, RouterId, SubnetId, VifType, Vni,
+    AddressGroupId, AllocationPool, Ethertype, HostName, MacAddress, NetworkId, PortId, RecordKey, Route, RouterId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, VifType, Vni,
 };
 use ipnet::IpNet;
-use std::fmt;
 use std::net::IpAddr;
+use wording::{Joined, Listed, Named, Pool, Prefix, Prefixes, Range, Routes};
 
 /// The class of a refusal; each is one HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -330,6 +333,117 @@ pub enum Rejection {
     /// Too many address pairs.
     #[error("The number of allowed address pair exceeds the maximum {0}.")]
     AllowedAddressPairExhausted(usize),
+    /// No such security group.
+    #[error("Security group {0} does not exist")]
+    SecurityGroupNotFound(SecurityGroupId),
+    /// No such rule of a security group.
+    #[error("Security group rule {0} does not exist")]
+    SecurityGroupRuleNotFound(SecurityGroupRuleId),
+    /// Ports have the group.
+    #[error("Security Group {0} in use.")]
+    SecurityGroupInUse(SecurityGroupId),
+    /// Only an admin may delete a group `default`; the model lets everybody, since it knows no callers.
+    #[error("Insufficient rights for removing default security group.")]
+    SecurityGroupCannotRemoveDefault,
+    /// The group `default` keeps its name.
+    #[error("Updating default security group not allowed.")]
+    SecurityGroupCannotUpdateDefault,
+    /// No other group may be called `default`.
+    #[error("Default security group already exists.")]
+    SecurityGroupDefaultAlreadyExists,
+    /// Groups with and without state do not go together.
+    #[error("Error {0} while attempting the operation.")]
+    SecurityGroupConflict(&'static str),
+    /// Ports without a protocol that has them.
+    #[error("Must also specify protocol if port range is given.")]
+    SecurityGroupProtocolRequiredWithPorts,
+    /// A range that lacks an end, or ends before it starts.
+    #[error("For TCP/UDP protocols, port_range_min must be <= port_range_max")]
+    SecurityGroupInvalidPortRange,
+    /// A port that there is not.
+    #[error("Invalid value for port {0}")]
+    SecurityGroupInvalidPortValue(u16),
+    /// A type or code of ICMP that there is not.
+    #[error("Invalid value for ICMP {field} ({attr}) {value}. It must be 0 to 255.")]
+    SecurityGroupInvalidIcmpValue {
+        /// `type` or `code`.
+        field: &'static str,
+        /// The attribute that it comes in.
+        attr: &'static str,
+        /// The value.
+        value: u16,
+    },
+    /// A code of ICMP without a type.
+    #[error("ICMP code (port-range-max) {0} is provided but ICMP type (port-range-min) is missing.")]
+    SecurityGroupMissingIcmpType(u16),
+    /// The protocol has no ports.
+    #[error(
+        "Ports cannot be specified for protocol {0}. Ports are only supported for DCCP, SCTP, TCP, \
+         UDP, UDPLITE."
+    )]
+    SecurityGroupInvalidProtocolForPort(u8),
+    /// A protocol of IPv6 in a rule about IPv4.
+    #[error("Invalid ethertype {ethertype} for protocol {protocol}.")]
+    SecurityGroupEthertypeConflictWithProtocol {
+        /// The version of IP.
+        ethertype: Ethertype,
+        /// The protocol, as it was asked for.
+        protocol: String,
+    },
+    /// A prefix of another version of IP than the rule is about.
+    #[error("Conflicting value ethertype {ethertype} for CIDR {cidr}")]
+    SecurityGroupRuleParameterConflict {
+        /// The version of IP.
+        ethertype: Ethertype,
+        /// The prefix.
+        cidr: IpNet,
+    },
+    /// The group has such a rule.
+    #[error("Security group rule already exists. Rule id is {0}.")]
+    SecurityGroupRuleExists(SecurityGroupRuleId),
+    /// The same rule twice.
+    #[error("Duplicate Security Group Rule in POST.")]
+    DuplicateSecurityGroupRuleInPost,
+    /// Rules of several groups at once.
+    #[error("Only allowed to update rules for one security profile at a time")]
+    SecurityGroupNotSingleGroupRules,
+    /// Rules of several projects at once.
+    #[error("Multiple project_ids in bulk security group rule create not allowed")]
+    SecurityGroupRulesNotSingleProject,
+    /// Groups need port security.
+    #[error(
+        "Port security must be enabled and port must have an IP address in order to use security \
+         groups."
+    )]
+    PortSecurityAndIPRequiredForSecurityGroups,
+    /// Port security stays while the port has groups.
+    #[error(
+        "Port has security group associated. Cannot disable port security or IP address until \
+         security group is removed."
+    )]
+    PortSecurityPortHasSecurityGroup,
+    /// No such address group.
+    #[error("Address group {0} could not be found.")]
+    AddressGroupNotFound(AddressGroupId),
+    /// Rules name the address group.
+    #[error("Address group {0} is in use on one or more security group rules.")]
+    AddressGroupInUse(AddressGroupId),
+    /// The address group lacks these.
+    #[error("Addresses {} not found in the address group {group}.", Prefixes(.addresses))]
+    AddressesNotFound {
+        /// The addresses.
+        addresses: Vec<IpNet>,
+        /// The address group.
+        group: AddressGroupId,
+    },
+    /// The address group has these already.
+    #[error("Addresses {} already exist in the address group {group}.", Prefixes(.addresses))]
+    AddressesAlreadyExist {
+        /// The addresses.
+        addresses: Vec<IpNet>,
+        /// The address group.
+        group: AddressGroupId,
+    },
     /// The record has another revision than expected.
     #[error("Constrained to {expected}, but current revision is {current}")]
     RevisionNumberConstraintFailed {
@@ -419,6 +533,31 @@ impl Rejection {
             Self::AddressPairAndPortSecurityRequired => "AddressPairAndPortSecurityRequired",
             Self::DuplicateAddressPairInRequest { .. } => "DuplicateAddressPairInRequest",
             Self::AllowedAddressPairExhausted(_) => "AllowedAddressPairExhausted",
+            Self::SecurityGroupNotFound(_) => "SecurityGroupNotFound",
+            Self::SecurityGroupRuleNotFound(_) => "SecurityGroupRuleNotFound",
+            Self::SecurityGroupInUse(_) => "SecurityGroupInUse",
+            Self::SecurityGroupCannotRemoveDefault => "SecurityGroupCannotRemoveDefault",
+            Self::SecurityGroupCannotUpdateDefault => "SecurityGroupCannotUpdateDefault",
+            Self::SecurityGroupDefaultAlreadyExists => "SecurityGroupDefaultAlreadyExists",
+            Self::SecurityGroupConflict(_) => "SecurityGroupConflict",
+            Self::SecurityGroupProtocolRequiredWithPorts => "SecurityGroupProtocolRequiredWithPorts",
+            Self::SecurityGroupInvalidPortRange => "SecurityGroupInvalidPortRange",
+            Self::SecurityGroupInvalidPortValue(_) => "SecurityGroupInvalidPortValue",
+            Self::SecurityGroupInvalidIcmpValue { .. } => "SecurityGroupInvalidIcmpValue",
+            Self::SecurityGroupMissingIcmpType(_) => "SecurityGroupMissingIcmpType",
+            Self::SecurityGroupInvalidProtocolForPort(_) => "SecurityGroupInvalidProtocolForPort",
+            Self::SecurityGroupEthertypeConflictWithProtocol { .. } => "SecurityGroupEthertypeConflictWithProtocol",
+            Self::SecurityGroupRuleParameterConflict { .. } => "SecurityGroupRuleParameterConflict",
+            Self::SecurityGroupRuleExists(_) => "SecurityGroupRuleExists",
+            Self::DuplicateSecurityGroupRuleInPost => "DuplicateSecurityGroupRuleInPost",
+            Self::SecurityGroupNotSingleGroupRules => "SecurityGroupNotSingleGroupRules",
+            Self::SecurityGroupRulesNotSingleProject => "SecurityGroupRulesNotSingleProject",
+            Self::PortSecurityAndIPRequiredForSecurityGroups => "PortSecurityAndIPRequiredForSecurityGroups",
+            Self::PortSecurityPortHasSecurityGroup => "PortSecurityPortHasSecurityGroup",
+            Self::AddressGroupNotFound(_) => "AddressGroupNotFound",
+            Self::AddressGroupInUse(_) => "AddressGroupInUse",
+            Self::AddressesNotFound { .. } => "AddressesNotFound",
+            Self::AddressesAlreadyExist { .. } => "AddressesAlreadyExist",
             Self::RevisionNumberConstraintFailed { .. } => "RevisionNumberConstraintFailed",
             Self::AlreadyExists(_) => "Conflict",
             Self::NumbersExhausted(_) => "ResourceExhausted",
@@ -436,6 +575,10 @@ impl Rejection {
             | Self::RouterNotFound(_)
             | Self::RouterInterfaceNotFound { .. }
             | Self::RouterInterfaceNotFoundForSubnet { .. }
+            | Self::SecurityGroupNotFound(_)
+            | Self::SecurityGroupRuleNotFound(_)
+            | Self::AddressGroupNotFound(_)
+            | Self::AddressesNotFound { .. }
             | Self::HypervisorNotFound(_) => RejectionClass::NotFound,
             Self::RouterInUse { .. }
             | Self::RouterInterfaceInUseByRoute { .. }
@@ -456,6 +599,15 @@ impl Rejection {
             | Self::InvalidSharedSetting(_)
             | Self::NetworkMTUSubnetConflict { .. }
             | Self::AddressPairAndPortSecurityRequired
+            | Self::SecurityGroupInUse(_)
+            | Self::SecurityGroupCannotRemoveDefault
+            | Self::SecurityGroupCannotUpdateDefault
+            | Self::SecurityGroupDefaultAlreadyExists
+            | Self::SecurityGroupConflict(_)
+            | Self::SecurityGroupRuleExists(_)
+            | Self::DuplicateSecurityGroupRuleInPost
+            | Self::PortSecurityPortHasSecurityGroup
+            | Self::AddressGroupInUse(_)
             | Self::AlreadyExists(_)
             | Self::HypervisorNameInUse { .. }
             | Self::EncapIpInUse { .. } => RejectionClass::Conflict,
@@ -473,6 +625,18 @@ impl Rejection {
             | Self::DNSNameServersExhausted { .. }
             | Self::InvalidSubnetServiceType(_)
             | Self::DuplicateAddressPairInRequest { .. }
+            | Self::SecurityGroupProtocolRequiredWithPorts
+            | Self::SecurityGroupInvalidPortRange
+            | Self::SecurityGroupInvalidPortValue(_)
+            | Self::SecurityGroupInvalidIcmpValue { .. }
+            | Self::SecurityGroupMissingIcmpType(_)
+            | Self::SecurityGroupInvalidProtocolForPort(_)
+            | Self::SecurityGroupEthertypeConflictWithProtocol { .. }
+            | Self::SecurityGroupRuleParameterConflict { .. }
+            | Self::SecurityGroupNotSingleGroupRules
+            | Self::SecurityGroupRulesNotSingleProject
+            | Self::PortSecurityAndIPRequiredForSecurityGroups
+            | Self::AddressesAlreadyExist { .. }
             | Self::AllowedAddressPairExhausted(_) => RejectionClass::BadRequest,
             Self::RevisionNumberConstraintFailed { .. } => RejectionClass::PreconditionFailed,
             Self::NoNetworkAvailable | Self::NetworkMacAddressGenerationFailure(_) | Self::NumbersExhausted(_) => {
@@ -489,96 +653,5 @@ impl Rejection {
     /// The detail of Neutron's error bodies, which is empty for all of these faults.
     pub const fn detail(&self) -> &'static str {
         ""
-    }
-}
-
-/// Ids as Neutron lists them: commas without spaces.
-struct Joined<'a>(&'a [PortId]);
-
-impl fmt::Display for Joined<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, id) in self.0.iter().enumerate() {
-            if at > 0 {
-                f.write_str(",")?;
-            }
-            id.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-/// Ids as a sentence lists them.
-struct Listed<'a>(&'a [PortId]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, id) in self.0.iter().enumerate() {
-            let comma = if at > 0 { ", " } else { "" };
-            write!(f, "{comma}{id}")?;
-        }
-        Ok(())
-    }
-}
-
-/// Routes as Python prints the request's list of dictionaries.
-struct Routes<'a>(&'a [Route]);
-
-impl fmt::Display for Routes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[")?;
-        for (at, route) in self.0.iter().enumerate() {
-            let comma = if at > 0 { ", " } else { "" };
-            write!(f, "{comma}{{'destination': '{}', 'nexthop': '{}'}}", route.destination, route.nexthop)?;
-        }
-        f.write_str("]")
-    }
-}
-
-/// A pool as netaddr prints a range.
-struct Range<'a>(&'a AllocationPool);
-
-impl fmt::Display for Range<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.0.start, self.0.end)
-    }
-}
-
-/// A pool as Python prints the request's dictionary, which is all there is when no range can be
-/// made of it.
-struct Pool<'a>(&'a AllocationPool);
-
-impl fmt::Display for Pool<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{'start': '{}', 'end': '{}'}}", self.0.start, self.0.end)
-    }
-}
-
-/// A single address without its length, a prefix with it, as users write them.
-struct Prefix<'a>(&'a IpNet);
-
-impl fmt::Display for Prefix<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
-    }
-}
-
-/// A record by kind and id.
-struct Named<'a>(&'a RecordKey);
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            RecordKey::Network(id) => write!(f, "Network {id}"),
-            RecordKey::Subnet(id) => write!(f, "Subnet {id}"),
-            RecordKey::AddressGroup(id) => write!(f, "Address group {id}"),
-            RecordKey::SecurityGroup(id) => write!(f, "Security group {id}"),
-            RecordKey::SecurityGroupRule(id) => write!(f, "Security group rule {id}"),
-            RecordKey::SecuritySet(key) => write!(f, "Security set {key}"),
-            RecordKey::Router(id) => write!(f, "Router {id}"),
-            RecordKey::Zones(key) => write!(f, "The record of zones of hypervisor {key}"),
-            RecordKey::Port(id) => write!(f, "Port {id}"),
-            RecordKey::Hypervisor(key) => write!(f, "Hypervisor {key}"),
-            RecordKey::Counters => f.write_str("The record of counters"),
-        }
     }
 }

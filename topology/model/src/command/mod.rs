@@ -150,7 +150,7 @@ pub enum Command {
         /// The revision it must have.
         if_revision: Option<u64>,
     },
-    /// Deletes a security group, which no port may have and no other group's rule may name.
+    /// Deletes a security group, which no port may have, with its rules and those of other groups that name it.
     DeleteSecurityGroup {
         /// Which.
         id: SecurityGroupId,
