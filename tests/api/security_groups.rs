@@ -141,7 +141,7 @@ fn rules_are_converted_as_neutron_does() {
         members.remove("direction");
         shown
     };
-    assert_eq!(made(json!({"direction": "egress"})), json!({"ethertype": "IPv4"}));
+    assert_eq!(made(json!({"protocol": null})), json!({"ethertype": "IPv4"}));
     assert_eq!(
         made(json!({"protocol": "TCP", "port_range_min": "22", "port_range_max": 22, "ethertype": "ipv4"})),
         json!({"ethertype": "IPv4", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22})
@@ -412,7 +412,7 @@ fn groups_of_ports_that_make_no_sense_are_refused() {
     refused(json!("all"), 400, "HTTPBadRequest", "Invalid input for security_groups. Reason: 'all' is not a list.");
     let body = json!({"port": {"network_id": network, "port_security_enabled": false, "security_groups": [stateful]}});
     client.post("/v2.0/ports", &body).fault(
-        409,
+        400,
         "PortSecurityAndIPRequiredForSecurityGroups",
         "Port security must be enabled and port must have an IP address in order to use security groups.",
     );
