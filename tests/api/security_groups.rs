@@ -108,6 +108,10 @@ fn a_project_has_a_default_group_once_it_looks() {
     // Looking again changes nothing; an admin who names a project looks for that one.
     assert_eq!(default_group(&client), group);
     assert_eq!(client.column("security_groups", "project_id=p2", "project_id"), [json!("p2")]);
+    // No project is called so.
+    for nobody in ["", &"x".repeat(256)] {
+        assert_eq!(client.column("security_groups", &format!("project_id={nobody}"), "id"), [Value::Null; 0]);
+    }
     let mut owners = client.column("security_groups", "name=default", "project_id");
     owners.sort_by_key(Value::to_string);
     assert_eq!(owners, [json!("p1"), json!("p2")]);

@@ -2,7 +2,7 @@
 
 use super::{Objects, Resource, Tagged, Update, standard};
 use crate::api::attribute::{Attribute, Filter, Preset, Rule, Shown, ShownRules, Table, Values, Wanted};
-use crate::api::caller::Caller;
+use crate::api::caller::{Caller, PROJECT_ID_MAX};
 use crate::api::fault::Fault;
 use crate::api::query::Query;
 use axum::http::StatusCode;
@@ -136,7 +136,10 @@ impl Tagged for SecurityGroup {
 pub(super) fn default_group<R>(query: &Query<R>, caller: &Caller, topology: &Topology) -> Option<Command> {
     let own = caller.project.as_ref()?;
     let project = match query.project() {
-        Some(project) if project != own.as_str() => caller.admin.then(|| ProjectId::from(project))?,
+        Some(project) if project != own.as_str() => {
+            let possible = caller.admin && (1..=PROJECT_ID_MAX).contains(&project.len());
+            possible.then(|| ProjectId::from(project))?
+        }
         _ => own.clone(),
     };
     let missing = topology.default_security_group(project.as_str()).is_none();
