@@ -30,14 +30,17 @@ impl Cloud {
                 "" => {}
                 "watch" => watched = true,
                 _ => {
-                    let command = script.command(line);
-                    let request = Request { command, at: Timestamp(0) };
-                    let (new, commit, _) = self.topology.transact(request).expect("the model accepts the case");
-                    let applied = self.engine.apply(&commit, &self.topology, &new);
-                    if watched {
-                        self.show_change(line, &applied, &new, &mut shown);
+                    for command in script.commands(line, &self.topology) {
+                        let request = Request { command, at: Timestamp(0) };
+                        let (new, commit, _) = self.topology.transact(request).unwrap_or_else(|rejection| {
+                            panic!("{line}: the model refuses the case: {rejection:?}");
+                        });
+                        let applied = self.engine.apply(&commit, &self.topology, &new);
+                        if watched {
+                            self.show_change(line, &applied, &new, &mut shown);
+                        }
+                        self.topology = new;
                     }
-                    self.topology = new;
                 }
             }
         }
@@ -76,7 +79,8 @@ impl Cloud {
                     FlowEdit::RemoveBucket { group, bucket } => {
                         writeln!(shown, "  - bucket {} of group {}", bucket.0, group.0)
                     }
-                    other => panic!("units have no {other:?}"),
+                    FlowEdit::AddMeter(meter) => writeln!(shown, "  + {meter}"),
+                    FlowEdit::DeleteMeter(meter) => writeln!(shown, "  - meter {}", meter.0),
                 }
                 .expect("text");
             }
@@ -94,6 +98,9 @@ impl Cloud {
                 let table = desired(host.key, bridge, &self.topology);
                 for group in table.groups.values() {
                     writeln!(shown, "{}", Named::new(group, &names)).expect("text");
+                }
+                for meter in table.meters.values() {
+                    writeln!(shown, "{meter}").expect("text");
                 }
                 for flow in table.flows.values() {
                     let tag = Tag::decode(flow.cookie).expect("our own cookie");
