@@ -89,6 +89,7 @@ impl Controller {
                 }
             }
             (SwitchEvent::Dumped(dump), Some(_)) => self.dumped(dump),
+            // Packets are answered on the connection's own task.
             (SwitchEvent::PacketIn(_), Some(_)) => {}
         }
     }

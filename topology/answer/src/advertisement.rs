@@ -57,6 +57,11 @@ pub fn advertisements(topology: &Topology, network: &Network, settings: &Setting
 }
 
 impl Advertisement {
+    /// Whether another one is of the same interface with the same address, so that it takes the other's place.
+    pub fn is_of(&self, other: &Self) -> bool {
+        self.interface == other.interface && self.source == other.source
+    }
+
     /// The last words: the router is no way to anywhere any more.
     pub fn farewell(&self) -> Bytes {
         let mut frame = self.frame.to_vec();

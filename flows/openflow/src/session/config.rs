@@ -29,6 +29,9 @@ pub struct SessionConfig {
     /// The most bytes that wait to be sent, counting messages and the edits of bundles. A message or bundle that would
     /// pass it is refused, unless nothing else waits.
     pub max_queued_bytes: usize,
+    /// The most bytes of packet-outs and resumed packets that wait to be sent, which go before all others: a flood of
+    /// packets to answer must not hold up the tables, or fill the memory.
+    pub max_urgent_bytes: usize,
     /// The most bytes of a reply in parts that [`collect`](super::Session::collect) gathers, and of the handshake's
     /// list of ports.
     pub max_collected_bytes: usize,
@@ -49,6 +52,7 @@ impl Default for SessionConfig {
             request_timeout: Duration::from_secs(60),
             high_water: 256 * 1024,
             max_queued_bytes: 128 * 1024 * 1024,
+            max_urgent_bytes: 1024 * 1024,
             max_collected_bytes: 16 * 1024 * 1024,
             max_requests: 1024,
         }

@@ -33,6 +33,11 @@ impl Outgoing {
         self.bytes
     }
 
+    /// How many bytes of urgent messages wait.
+    pub(super) fn urgent_bytes(&self) -> usize {
+        self.urgent.len()
+    }
+
     /// Whether [`Self::fill`] would give bytes.
     pub(super) fn has_bytes(&self) -> bool {
         !self.urgent.is_empty()
