@@ -244,3 +244,28 @@ fn a_change_is_told_soon_and_a_router_that_leaves_says_so() {
     let sent = scene.pass(Duration::from_secs(3600));
     assert_eq!(sent.iter().map(lifetime).collect::<Vec<_>>(), [0]);
 }
+
+#[test]
+fn a_switch_with_many_ports_tells_them_over_a_while() {
+    let topology = cloud(true);
+    let network = topology.network(NETWORK).expect("the network");
+    let said: Arc<[_]> = advertisements(&topology, network, &Settings::default()).into();
+    let stations = (1..=300).map(|key| (PortKey(key), Station { port: PortNo(key), network: NETWORK })).collect();
+    let (mut advertiser, start) = (Advertiser::default(), Instant::now());
+    advertiser.learn(start, &stations, [(NETWORK, Arc::clone(&said))].into());
+    let mut told = BTreeSet::new();
+    let mut last = None;
+    while told.len() < 300 {
+        let due = advertiser.poll_timeout().expect("somebody is to be told");
+        let (port, frames) = advertiser.poll(due).expect("it is due");
+        assert!(told.insert(port) && frames.len() == 1);
+        assert_eq!(advertiser.poll(due), None);
+        assert!(last.is_none_or(|last| due >= last + Duration::from_millis(10)));
+        last = Some(due);
+    }
+    let again = advertiser.poll_timeout().expect("they are told again");
+    assert!(again >= start + Duration::from_secs(200));
+    // Ports that are gone are told nothing any more.
+    advertiser.learn(start, &BTreeMap::new(), BTreeMap::new());
+    assert_eq!(advertiser.poll_timeout(), None);
+}

@@ -90,9 +90,11 @@ impl Outgoing {
     /// Moves bytes to `out` until it holds `high_water` bytes or nothing more may go. `stopped` is told of each bundle
     /// that now awaits an answer.
     pub(super) fn fill(&mut self, out: &mut BytesMut, high_water: usize, mut stopped: impl FnMut(Xid)) {
-        out.put_slice(&self.urgent);
-        self.bytes -= self.urgent.len();
-        self.urgent.clear();
+        if out.len() < high_water {
+            out.put_slice(&self.urgent);
+            self.bytes -= self.urgent.len();
+            self.urgent.clear();
+        }
         while out.len() < high_water {
             match self.queue.front_mut() {
                 None => break,
