@@ -70,14 +70,7 @@ impl Routed {
     }
 
     /// Boots a VM in the network `number`, whose addresses end in `last`.
-    pub(crate) fn boot(
-        &self,
-        world: &mut World,
-        name: &str,
-        host: &str,
-        number: u8,
-        last: u8,
-    ) -> Result<Vm, LabError> {
+    pub(crate) fn boot(&self, world: &mut World, name: &str, host: &str, number: u8, last: u8) -> Result<Vm, LabError> {
         let network = &self.networks[usize::from(number) - 1];
         let [v4, v6] = &network.subnets;
         let port = id(&self.api.create(
