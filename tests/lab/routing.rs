@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use weir::cli::lab::wait::Look;
-use weir::cli::lab::{Api, Guest, LabError, Vm};
+use weir::cli::lab::{Api, DEVICE, Guest, LabError, Vm};
 
 use super::world::{Failure, Tested, World, address, id};
 
@@ -141,12 +141,12 @@ fn talks(from: &Vm, to: &Vm, port: u16, ipv6: bool) -> Result<bool, Failure> {
 #[test]
 fn packets_are_routed_where_they_are_sent() -> Tested {
     let mut world = World::new(3)?;
-    let routed = Routed::new(&world, 2)?;
+    let routed = Routed::new(&world, 3)?;
     let here = routed.boot(&mut world, "here", "h1", 1, 11)?;
     let beside = routed.boot(&mut world, "beside", "h1", 2, 12)?;
     let away = routed.boot(&mut world, "away", "h2", 2, 13)?;
-    // The third hypervisor has a VM of one of the networks, but no part in what the others say.
-    routed.boot(&mut world, "third", "h3", 1, 14)?;
+    // The third hypervisor has a VM of the router's third network, but no part in what the others say.
+    routed.boot(&mut world, "third", "h3", 3, 14)?;
     let before = tunnelled(&world, "h3")?;
     for ipv6 in [false, true] {
         wait_ttl(&world, &here, address(&beside, ipv6)?, 63)?;
@@ -179,6 +179,8 @@ fn packets_are_routed_where_they_are_sent() -> Tested {
         Ok(Look::when(ttl_of_answer(&here, address(&away, true)?)?.is_none(), "there is an answer still"))
     })?;
     routed.attach(v4)?;
+    // The new interface has another link-layer address than the VM remembers of the gateway.
+    away.namespace().ip([format!("neighbour flush dev {DEVICE}")])?;
     wait_ttl(&world, &here, address(&away, false)?, 63)?;
     Ok(())
 }
