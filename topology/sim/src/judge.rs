@@ -1,0 +1,78 @@
+//! What must become of a packet, with all that the hypervisors remember of the packets before.
+
+use crate::firewall::{Firewall, Ruling};
+use crate::oracle::{self, Answer, Verdict, nowhere};
+use crate::packet::Packet;
+use std::time::Duration;
+use weir_model::{Direction, HostName, PortId, Topology};
+
+/// The oracle with a firewall. It has to see the same packets as the switches, in the same order.
+#[derive(Debug, Default)]
+pub struct Judge {
+    firewall: Firewall,
+}
+
+impl Judge {
+    /// A judge who has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Follows a change of the topology.
+    pub fn follow(&mut self, topology: &Topology) {
+        self.firewall.follow(topology);
+    }
+
+    /// A hypervisor's switch has restarted and forgotten its connections.
+    pub fn forget(&mut self, host: &HostName) {
+        self.firewall.forget(host);
+    }
+
+    /// What must become of a packet that the VM behind a port sends now.
+    pub fn verdict(&mut self, topology: &Topology, now: Duration, from: PortId, packet: &Packet) -> Verdict {
+        self.firewall.advance_to(now);
+        self.firewall.follow(topology);
+        let mut verdict = oracle::verdict(topology, from, packet);
+        if matches!(verdict.answer, Some(Answer::Echo(_))) && !self.firewall.asks(topology, from, packet) {
+            return nowhere("refused to the sender");
+        }
+        if verdict.flooded {
+            return flood(topology, from, packet, verdict);
+        }
+        let everybody = verdict.deliveries.len();
+        let mut refusals = Vec::new();
+        verdict.deliveries.retain(|to, packet| {
+            let ruling = self.firewall.judge(topology, from, *to, packet);
+            refusals.push(ruling);
+            ruling == Ruling::Passes
+        });
+        let elsewhere = verdict.toward.iter().filter(|to| !verdict.deliveries.contains_key(*to));
+        let elsewhere = elsewhere.filter(|to| is_elsewhere(topology, from, **to)).count();
+        if everybody == 0 && elsewhere > 0 && !self.firewall.departs(topology, from, packet) {
+            refusals.push(Ruling::RefusedToSender);
+        }
+        if verdict.deliveries.is_empty() && !refusals.is_empty() {
+            verdict.reason = match refusals[0] {
+                Ruling::RefusedToSender => "refused to the sender",
+                Ruling::RefusedToReceiver | Ruling::Passes => "refused to the receiver",
+            };
+        }
+        verdict
+    }
+}
+
+/// Whether two ports are bound to different hypervisors.
+fn is_elsewhere(topology: &Topology, from: PortId, to: PortId) -> bool {
+    let host = |id| topology.port(id).and_then(|port| topology.bound_host(port)).map(|host| &host.name);
+    host(from) != host(to)
+}
+
+fn flood(topology: &Topology, from: PortId, packet: &Packet, mut verdict: Verdict) -> Verdict {
+    let passes =
+        |id, direction| topology.port(id).is_some_and(|port| Firewall::floods(topology, port, direction, packet));
+    if !passes(from, Direction::Egress) {
+        return nowhere("refused to the sender");
+    }
+    verdict.deliveries.retain(|to, _| passes(*to, Direction::Ingress));
+    verdict
+}
