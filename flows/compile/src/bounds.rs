@@ -6,6 +6,7 @@
 
 use crate::feature::MAX_CLAIMS;
 use crate::pipeline::Table;
+use crate::register;
 use std::collections::BTreeSet;
 use weir_model::{NetworkId, Topology};
 
@@ -54,15 +55,35 @@ const VIF_BYTES: usize = 8;
 const TUNNEL_BYTES: usize = 4 + 20 + 72 + 8;
 /// The search in the underlay's bridge for each copy, where the datapath is in userspace.
 const UNDERLAY: usize = 1;
-/// The packet enters the patch, a bucket and the underlay's bridge; or a bucket and a resubmit.
-const DEPTH: usize = 3;
+/// The packet enters the patch, a bucket and the underlay's bridge; or a bucket, the receiver's rules and the patch.
+const DEPTH: usize = 4;
+/// How many routers beyond the first a packet comes through at the most, each one translation deeper.
+const HOPS: usize = ones(register::HOPS.bits().bits) as usize;
+
+const fn ones(bits: u16) -> u32 {
+    (1 << bits) - 1
+}
+
+/// The tables that a packet searches in this one's visits. Copies of a packet are counted for themselves.
+fn visits(table: Table) -> usize {
+    match table {
+        Table::Forward | Table::Flood => 0,
+        _ => table.spec().visits.iter().map(|visited| longest(*visited)).sum(),
+    }
+}
+
+/// The most tables that a packet searches from this one on.
+fn longest(from: Table) -> usize {
+    1 + visits(from) + from.spec().next.iter().map(|next| longest(*next)).max().unwrap_or(0)
+}
 
 /// The most tables that a packet searches on its way, both ends included.
 fn way(from: Table, to: Table) -> Option<usize> {
     if from == to {
-        return Some(1);
+        return Some(1 + visits(to));
     }
-    from.spec().next.iter().filter_map(|next| way(*next, to)).max().map(|rest| rest + 1)
+    let rest = from.spec().next.iter().filter_map(|next| way(*next, to)).max()?;
+    Some(rest + 1 + visits(from))
 }
 
 impl Headroom {
@@ -91,12 +112,15 @@ impl Headroom {
     fn with(local: usize, remote: usize, claims: usize, network: Option<NetworkId>) -> Self {
         let steps = |from, to| way(from, to).expect("the pipeline leads there");
         let tunnel = steps(Table::TunnelClassify, Table::TunnelOutput);
-        let flood = steps(Table::Classify, Table::Flood) + local + tunnel + remote * UNDERLAY;
-        let unicast = steps(Table::Classify, Table::Forward) + claims * (1 + tunnel + UNDERLAY);
+        let flood = steps(Table::Classify, Table::Flood) + local * longest(Table::Enter) + tunnel + remote * UNDERLAY;
+        let routers = HOPS * steps(Table::Router, Table::Hop);
+        let unicast = steps(Table::Classify, Table::Answer) + routers + tunnel + UNDERLAY;
+        let copies = claims * (longest(Table::Destination) + tunnel + UNDERLAY);
+        let copied = steps(Table::Classify, Table::Forward) + copies;
         let bytes = (local * VIF_BYTES + remote * TUNNEL_BYTES).max(claims * TUNNEL_BYTES);
         Self {
-            resubmits: Share { worst: flood.max(unicast), limit: MAX_RESUBMITS },
-            depth: Share { worst: DEPTH, limit: MAX_DEPTH },
+            resubmits: Share { worst: flood.max(unicast).max(copied), limit: MAX_RESUBMITS },
+            depth: Share { worst: DEPTH + HOPS, limit: MAX_DEPTH },
             action_bytes: Share { worst: bytes, limit: MAX_ACTION_BYTES },
             outputs: (local + remote).max(claims),
             network,
@@ -131,8 +155,11 @@ mod tests {
         let headroom = Headroom::of(&Topology::new(Limits::default()));
         assert!(headroom.fits());
         assert_eq!(headroom.network, None);
-        // Six tables up to the forwarding one, the delivery, two tables of br-tun and the underlay.
-        assert_eq!(headroom.resubmits.worst, 6 + 1 + 2 + 1);
+        // To the forwarding table and through all of routing and security groups, seven further routers on the way,
+        // two tables of br-tun and the underlay.
+        let routers = 7 * way(Table::Router, Table::Hop).expect("routers lead on");
+        assert_eq!(headroom.resubmits.worst, 23 + routers + 2 + 1);
+        assert!(headroom.resubmits.worst < 256);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Cookies: the 64 bits by which every flow names its purpose and its object.
 //!
 //! From the highest bit: 4 bits version, 8 bits [`Purpose`], 8 bits [`Reason`] (drops only), 12 bits zero, 32 bits key of
-//! the object (port, network or hypervisor, as the purpose says; 0 for none).
+//! the object (port, network, router, rule and so on, as the purpose says; 0 for none).
 
-use weir_model::{HostKey, NetworkKey, PortKey};
+use weir_model::{AddressGroupKey, GroupKey, HostKey, NetworkKey, PortKey, RouterKey, RuleKey};
 use weir_openflow::Cookie;
 
 const VERSION: u64 = 1;
@@ -23,13 +23,27 @@ pub enum Object {
     Network(NetworkKey),
     /// A hypervisor.
     Host(HostKey),
+    /// A router.
+    Router(RouterKey),
+    /// A rule of a security group.
+    Rule(RuleKey),
+    /// A security group.
+    Group(GroupKey),
+    /// An address group.
+    AddressGroup(AddressGroupKey),
 }
 
 impl Object {
     const fn key(self) -> u32 {
         match self {
             Self::Nothing => 0,
-            Self::Port(PortKey(key)) | Self::Network(NetworkKey(key)) | Self::Host(HostKey(key)) => key,
+            Self::Port(PortKey(key))
+            | Self::Network(NetworkKey(key))
+            | Self::Host(HostKey(key))
+            | Self::Router(RouterKey(key))
+            | Self::Rule(RuleKey(key))
+            | Self::Group(GroupKey(key))
+            | Self::AddressGroup(AddressGroupKey(key)) => key,
         }
     }
 }
@@ -41,6 +55,10 @@ enum Kind {
     Port,
     Network,
     Host,
+    Router,
+    Rule,
+    Group,
+    AddressGroup,
 }
 
 macro_rules! purposes {
@@ -118,6 +136,18 @@ purposes! {
     Mac = 40, Port, "destination address";
     /// Broadcast and multicast of a network.
     Flood = 41, Network, "broadcast and multicast";
+    /// The conntrack zone of packets into the network.
+    Zone = 42, Network, "conntrack zone";
+    /// The port is plugged here, with these security groups.
+    Destination = 43, Port, "destination port is plugged here";
+    /// Packets of the port that the controller answers, at a bounded rate.
+    Punt = 44, Port, "questions to the controller";
+    /// DHCP messages of clients.
+    Dhcp = 45, Network, "DHCP";
+    /// Router solicitations.
+    RouterSolicitation = 46, Network, "router solicitations";
+    /// The address of a gateway that is no router's, asked for by DHCP clients.
+    DhcpServer = 47, Network, "ARP answer of the DHCP server";
     /// A known tunnel endpoint.
     TunnelSource = 50, Host, "tunnel packets from its endpoint";
     /// From the tunnel into a network.
@@ -126,6 +156,34 @@ purposes! {
     TunnelPort = 52, Port, "way through the tunnel";
     /// Broadcast and multicast to other hypervisors.
     TunnelFlood = 53, Network, "broadcast and multicast through the tunnel";
+    /// The link-layer address of a router.
+    RouterMac = 60, Port, "packets to the router";
+    /// An address of a router itself.
+    RouterAddress = 61, Port, "the router's own address";
+    /// The router itself gets a packet.
+    ToRouter = 62, Port, "packets for the router itself";
+    /// The subnet of a router's interface.
+    ConnectedRoute = 63, Port, "route to the interface's subnet";
+    /// A route of a router beyond its interfaces.
+    ExtraRoute = 64, Router, "extra route";
+    /// The largest packet of a network.
+    Mtu = 65, Network, "largest packet";
+    /// Who has an address.
+    NextHop = 66, Port, "next hop";
+    /// Another router has an address.
+    NextRouter = 67, Port, "next hop is a router";
+    /// A rule allows the packet.
+    Rule = 70, Rule, "security group rule";
+    /// One half of a rule with a remote group: protocol and ports.
+    RemoteRule = 71, Rule, "security group rule, if the remote address is right";
+    /// The other half: an address of a port of the remote group.
+    RemoteGroup = 72, Group, "address of a remote group's port";
+    /// The other half: an address of an address group.
+    RemoteAddresses = 73, AddressGroup, "address of an address group";
+    /// Both halves of a rule with a remote group are met.
+    RemoteGroupMet = 74, Group, "rule with this remote group";
+    /// Both halves of a rule with an address group are met.
+    RemoteAddressesMet = 75, AddressGroup, "rule with this address group";
 }
 
 macro_rules! reasons {
@@ -189,6 +247,22 @@ reasons! {
     UnknownVni = 17, "tunnel packet with a VNI that has no network here";
     /// No way to the destination.
     NoTunnel = 18, "no hypervisor to send to";
+    /// Nobody answers for this port.
+    NoAnswerer = 19, "question to the controller from no port of this hypervisor";
+    /// The packet is neither IPv4 nor IPv6.
+    NotIp = 20, "neither IPv4 nor IPv6 for a router";
+    /// More routers than a packet may pass.
+    TooManyRouters = 21, "more routers than a packet may pass";
+    /// A router answers pings only.
+    RouterOnlyPings = 22, "the router itself answers pings only";
+    /// No rule of the sender's groups allows the packet.
+    EgressRules = 23, "no security group rule lets the sender send it";
+    /// No rule of the receiver's groups allows the packet.
+    IngressRules = 24, "no security group rule lets the receiver get it";
+    /// No connection, and nothing that could begin one.
+    Invalid = 25, "invalid for connection tracking";
+    /// No rule matches; the asking table decides.
+    NoRule = 26, "no rule";
 }
 
 /// A cookie, taken apart.
@@ -217,7 +291,7 @@ impl Tag {
         let purpose = match object {
             Object::Port(_) => Purpose::RefusePort,
             Object::Network(_) => Purpose::RefuseNetwork,
-            Object::Nothing | Object::Host(_) => Purpose::Refuse,
+            _ => Purpose::Refuse,
         };
         Self { purpose, object, reason: Some(reason) }
     }
@@ -255,6 +329,10 @@ impl Tag {
             (Kind::Port, key) => Object::Port(PortKey(key)),
             (Kind::Network, key) => Object::Network(NetworkKey(key)),
             (Kind::Host, key) => Object::Host(HostKey(key)),
+            (Kind::Router, key) => Object::Router(RouterKey(key)),
+            (Kind::Rule, key) => Object::Rule(RuleKey(key)),
+            (Kind::Group, key) => Object::Group(GroupKey(key)),
+            (Kind::AddressGroup, key) => Object::AddressGroup(AddressGroupKey(key)),
         };
         Some(Self { purpose, object, reason })
     }
@@ -272,6 +350,10 @@ mod tests {
                 Kind::Port => Object::Port(PortKey(PortKey::MAX)),
                 Kind::Network => Object::Network(NetworkKey(NetworkKey::MAX)),
                 Kind::Host => Object::Host(HostKey(HostKey::MAX)),
+                Kind::Router => Object::Router(RouterKey(RouterKey::MAX)),
+                Kind::Rule => Object::Rule(RuleKey(RuleKey::MAX)),
+                Kind::Group => Object::Group(GroupKey(GroupKey::MAX)),
+                Kind::AddressGroup => Object::AddressGroup(AddressGroupKey(AddressGroupKey::MAX)),
             };
             match purpose {
                 Purpose::Refuse | Purpose::RefusePort | Purpose::RefuseNetwork => {

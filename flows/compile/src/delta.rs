@@ -53,7 +53,8 @@ fn withdrawal(edit: &FlowEdit) -> FlowEdit {
         FlowEdit::AddFlow(flow) => FlowEdit::DeleteFlow(flow.key.clone()),
         FlowEdit::AddGroup(group) => FlowEdit::DeleteGroup(group.id),
         FlowEdit::InsertBucket { group, bucket } => FlowEdit::RemoveBucket { group: *group, bucket: bucket.id },
-        other => unreachable!("units consist of flows, groups and buckets, not of {other:?}"),
+        FlowEdit::AddMeter(meter) => FlowEdit::DeleteMeter(meter.id),
+        other => unreachable!("units consist of flows, groups, buckets and meters, not of {other:?}"),
     }
 }
 
@@ -96,6 +97,7 @@ fn by_object(one: &FlowEdit, other: &FlowEdit) -> Ordering {
     match (one, other) {
         (FlowEdit::AddFlow(one), FlowEdit::AddFlow(other)) => one.key.cmp(&other.key),
         (FlowEdit::AddGroup(one), FlowEdit::AddGroup(other)) => one.id.cmp(&other.id),
+        (FlowEdit::AddMeter(one), FlowEdit::AddMeter(other)) => one.id.cmp(&other.id),
         (FlowEdit::InsertBucket { group, bucket }, FlowEdit::InsertBucket { group: other, bucket: other_bucket }) => {
             (group, bucket.id).cmp(&(other, other_bucket.id))
         }

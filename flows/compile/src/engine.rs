@@ -1,12 +1,13 @@
 //! Keeps the encoded units and turns commits into deltas.
 
+use crate::circle::Circle;
 use crate::delta::{difference, encode, withdraw};
 use crate::feature::FEATURES;
-use crate::roster::{Audience, Circle, Roster, Shifts};
+use crate::roster::{Audience, Roster, Shifts};
 use crate::{Bridge, Delta, Recipients, Sink, Touched, Unexpressed, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use weir_model::{Commit, HostKey, NetworkKey, Topology};
+use weir_model::{Commit, HostKey, Topology};
 use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
 
 /// The compiler's memory: every unit that several hypervisors share, encoded once.
@@ -95,20 +96,15 @@ impl Engine {
     #[must_use]
     pub fn load(topology: &Topology) -> Self {
         let mut engine = Self { shared: BTreeMap::new(), roster: Roster::of(topology) };
-        let mut units = everywhere(topology);
-        engine.keep(&mut units, topology);
-        for network in topology.networks() {
-            for feature in FEATURES {
-                feature.of_network(network, topology, &mut units);
-            }
-            engine.keep(&mut units, topology);
+        for circle in Circle::all(topology) {
+            engine.keep(circle, topology);
         }
         engine
     }
 
-    fn keep(&mut self, units: &mut Vec<Unit>, topology: &Topology) {
-        for unit in units.drain(..) {
-            if let Some((circle, except)) = unit.scope(topology).circle() {
+    fn keep(&mut self, circle: Circle, topology: &Topology) {
+        for unit in units_of(circle, topology) {
+            if let Some((_, except)) = unit.scope(topology).circle().filter(|(its, _)| *its == circle) {
                 let encoded = Encoded::of(&unit.build(topology), except);
                 if !encoded.is_empty() {
                     self.shared.entry(circle).or_default().insert(unit, encoded);
@@ -212,20 +208,11 @@ impl Engine {
     }
 }
 
-fn everywhere(topology: &Topology) -> Vec<Unit> {
+/// The units of a circle, each once, and perhaps more.
+fn units_of(circle: Circle, topology: &Topology) -> Vec<Unit> {
     let mut units = Vec::new();
     for feature in FEATURES {
-        feature.everywhere(topology, &mut units);
-    }
-    units
-}
-
-fn of_network(key: NetworkKey, topology: &Topology) -> Vec<Unit> {
-    let mut units = Vec::new();
-    if let Some(network) = topology.network_by_key(key) {
-        for feature in FEATURES {
-            feature.of_network(network, topology, &mut units);
-        }
+        feature.of_circle(circle, topology, &mut units);
     }
     units
 }
@@ -234,16 +221,16 @@ fn of_network(key: NetworkKey, topology: &Topology) -> Vec<Unit> {
 #[must_use]
 pub fn units_for(host: HostKey, topology: &Topology) -> Vec<Unit> {
     let Some(hypervisor) = topology.hypervisor_by_key(host) else { return Vec::new() };
-    let mut units = everywhere(topology);
-    for (id, _) in topology.networks_on(&hypervisor.name) {
-        if let Some(network) = topology.network(id) {
-            units.extend(of_network(network.key, topology));
-        }
+    let mut units = Vec::new();
+    for circle in Circle::of(hypervisor, topology) {
+        let held = units_of(circle, topology).into_iter();
+        units.extend(held.filter(|unit| unit.scope(topology).is_held_by(host, Some(circle))));
     }
+    let mut local = Vec::new();
     for feature in FEATURES {
-        feature.of_host(hypervisor, topology, &mut units);
+        feature.of_host(hypervisor, topology, &mut local);
     }
-    units.retain(|unit| unit.scope(topology).contains(host, topology));
+    units.extend(local.into_iter().filter(|unit| unit.scope(topology).is_held_by(host, None)));
     units.sort_unstable();
     units
 }

@@ -3,7 +3,9 @@
 use crate::cookie::Object;
 use crate::{Purpose, Reason, Tag};
 use std::fmt;
-use weir_model::{HostName, NetworkId, PortId, Topology};
+use weir_model::{
+    AddressGroupId, HostName, NetworkId, PortId, RouterId, SecurityGroupId, SecurityGroupRuleId, Topology,
+};
 use weir_openflow::Cookie;
 
 /// What kind of owner a flow has.
@@ -17,6 +19,14 @@ pub enum OwnerKind {
     Network,
     /// A hypervisor.
     Hypervisor,
+    /// A router.
+    Router,
+    /// A rule of a security group.
+    SecurityGroupRule,
+    /// A security group.
+    SecurityGroup,
+    /// An address group.
+    AddressGroup,
     /// An object of Weir's that is not there any more, or not yet.
     Vanished,
     /// Not Weir.
@@ -30,6 +40,10 @@ impl fmt::Display for OwnerKind {
             Self::Port => "port",
             Self::Network => "network",
             Self::Hypervisor => "hypervisor",
+            Self::Router => "router",
+            Self::SecurityGroupRule => "security_group_rule",
+            Self::SecurityGroup => "security_group",
+            Self::AddressGroup => "address_group",
             Self::Vanished => "vanished",
             Self::Foreign => "foreign",
         })
@@ -51,6 +65,14 @@ pub struct Owner {
     pub network: Option<NetworkId>,
     /// The hypervisor.
     pub host: Option<HostName>,
+    /// The router: the owner itself, or the one whose interface the port is.
+    pub router: Option<RouterId>,
+    /// The rule of a security group.
+    pub rule: Option<SecurityGroupRuleId>,
+    /// The security group: the owner itself, or that of the rule.
+    pub security_group: Option<SecurityGroupId>,
+    /// The address group.
+    pub address_group: Option<AddressGroupId>,
     /// The names of what is named above, in that order, empty ones left out.
     pub names: Vec<String>,
     /// All of it as one sentence.
@@ -63,7 +85,11 @@ impl Owner {
         let port = self.port.map(|id| ("port", id.to_string()));
         let network = self.network.map(|id| ("network", id.to_string()));
         let host = self.host.as_ref().map(|name| ("hypervisor", name.to_string()));
-        [port, network, host].into_iter().flatten()
+        let router = self.router.map(|id| ("router", id.to_string()));
+        let rule = self.rule.map(|id| ("security_group_rule", id.to_string()));
+        let group = self.security_group.map(|id| ("security_group", id.to_string()));
+        let addresses = self.address_group.map(|id| ("address_group", id.to_string()));
+        [port, network, host, router, rule, group, addresses].into_iter().flatten()
     }
 }
 
@@ -95,6 +121,10 @@ pub fn explain(cookie: Cookie, topology: &Topology) -> Owner {
         port: None,
         network: None,
         host: None,
+        router: None,
+        rule: None,
+        security_group: None,
+        address_group: None,
         names: Vec::new(),
         sentence: format!("foreign flow: cookie {:#x} is not Weir's", cookie.0),
     };
@@ -113,7 +143,17 @@ pub fn explain(cookie: Cookie, topology: &Topology) -> Owner {
                 owner.names = [port.name.clone(), network_name.to_owned()].into();
                 let network =
                     if network_name.is_empty() { port.network_id.to_string() } else { network_name.to_owned() };
-                (OwnerKind::Port, Some(format!("port {} of network {network}", called(&port.name, port.id))))
+                let port = match topology.router_of(port) {
+                    Some(router) => {
+                        owner.router = Some(router.id);
+                        owner.names.push(router.name.clone());
+                        let addresses: Vec<_> =
+                            port.fixed_ips.iter().map(|fixed| fixed.ip_address.to_string()).collect();
+                        format!("interface {} of router {}", addresses.join(" "), called(&router.name, router.id))
+                    }
+                    None => format!("port {}", called(&port.name, port.id)),
+                };
+                (OwnerKind::Port, Some(format!("{port} of network {network}")))
             }
             None => (OwnerKind::Vanished, Some(format!("port {key}, which is gone"))),
         },
@@ -132,6 +172,41 @@ pub fn explain(cookie: Cookie, topology: &Topology) -> Owner {
                 (OwnerKind::Hypervisor, Some(format!("hypervisor {}", host.name)))
             }
             None => (OwnerKind::Vanished, Some(format!("hypervisor {key}, which is gone"))),
+        },
+        Object::Router(key) => match topology.router_by_key(key) {
+            Some(router) => {
+                owner.router = Some(router.id);
+                owner.names = vec![router.name.clone()];
+                (OwnerKind::Router, Some(format!("router {}", called(&router.name, router.id))))
+            }
+            None => (OwnerKind::Vanished, Some(format!("router {key}, which is gone"))),
+        },
+        Object::Rule(key) => match topology.rule_by_key(key) {
+            Some(rule) => {
+                owner.rule = Some(rule.id);
+                owner.security_group = Some(rule.security_group_id);
+                let group = topology.security_group(rule.security_group_id).map_or("", |group| group.name.as_str());
+                owner.names = vec![group.to_owned()];
+                let group = called(group, rule.security_group_id);
+                (OwnerKind::SecurityGroupRule, Some(format!("rule {} of security group {group}", rule.id)))
+            }
+            None => (OwnerKind::Vanished, Some(format!("rule {key}, which is gone"))),
+        },
+        Object::Group(key) => match topology.security_group_by_key(key) {
+            Some(group) => {
+                owner.security_group = Some(group.id);
+                owner.names = vec![group.name.clone()];
+                (OwnerKind::SecurityGroup, Some(format!("security group {}", called(&group.name, group.id))))
+            }
+            None => (OwnerKind::Vanished, Some(format!("security group {key}, which is gone"))),
+        },
+        Object::AddressGroup(key) => match topology.address_group_by_key(key) {
+            Some(group) => {
+                owner.address_group = Some(group.id);
+                owner.names = vec![group.name.clone()];
+                (OwnerKind::AddressGroup, Some(format!("address group {}", called(&group.name, group.id))))
+            }
+            None => (OwnerKind::Vanished, Some(format!("address group {key}, which is gone"))),
         },
     };
     owner.kind = kind;

@@ -6,6 +6,7 @@
 
 mod bounds;
 pub mod bridge;
+mod circle;
 mod cookie;
 mod delta;
 mod engine;
@@ -14,6 +15,7 @@ mod feature;
 mod packet;
 pub mod pipeline;
 mod priority;
+mod reach;
 pub mod register;
 mod roster;
 mod sink;
@@ -23,11 +25,12 @@ mod unit;
 
 pub use bounds::{Headroom, Share};
 pub use bridge::Bridge;
+pub use circle::Circle;
 pub use cookie::{Object, Purpose, Reason, Tag};
 pub use delta::Delta;
 pub use engine::{Applied, Engine, desired, units_for};
 pub use explain::{Owner, OwnerKind, explain};
-pub use feature::{FEATURES, Feature, MAX_CLAIMS};
+pub use feature::{FEATURES, Feature, MAX_CLAIMS, SERVICE_MAC};
 pub use pipeline::{Table, table_names};
 pub use priority::Priority;
 pub use roster::Recipients;

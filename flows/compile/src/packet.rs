@@ -4,13 +4,47 @@
 pub(crate) mod ethertype {
     pub(crate) const IPV4: u16 = 0x0800;
     pub(crate) const IPV6: u16 = 0x86dd;
+    pub(crate) const ARP: u16 = 0x0806;
     pub(crate) const RARP: u16 = 0x8035;
 }
 
 /// IP protocols.
 pub(crate) mod protocol {
+    pub(crate) const ICMP: u8 = 1;
+    pub(crate) const TCP: u8 = 6;
     pub(crate) const UDP: u8 = 17;
     pub(crate) const ICMPV6: u8 = 58;
+    pub(crate) const SCTP: u8 = 132;
+}
+
+/// Bits of the connection tracking state (ovs-fields(7), `ct_state`).
+pub(crate) mod ct_state {
+    use weir_openflow::{Field, Match};
+
+    const NEW: u128 = 0x01;
+    const REPLY: u128 = 0x08;
+    const INVALID: u128 = 0x10;
+    const TRACKED: u128 = 0x20;
+
+    /// Begins a connection.
+    pub(crate) fn new(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, NEW | TRACKED, NEW | INVALID | TRACKED)
+    }
+
+    /// Belongs to a connection, or may begin one: conntrack knows the connection's first packet.
+    pub(crate) fn known(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, TRACKED, INVALID | TRACKED)
+    }
+
+    /// Goes the other way than the connection's first packet.
+    pub(crate) fn reply(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, REPLY | TRACKED, REPLY | INVALID | TRACKED)
+    }
+
+    /// Conntrack cannot follow it.
+    pub(crate) fn invalid(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, INVALID | TRACKED, INVALID | TRACKED)
+    }
 }
 
 /// ARP operations (RFC 826).
@@ -28,16 +62,43 @@ pub(crate) mod arp {
 
 /// UDP ports of DHCP (RFC 2131 section 4.1, RFC 8415 section 7.2).
 pub(crate) mod dhcp {
+    use super::{ethertype, protocol};
+    use weir_openflow::{Field, Match};
+
     pub(crate) const SERVER: u16 = 67;
     pub(crate) const CLIENT: u16 = 68;
     pub(crate) const SERVER_V6: u16 = 547;
     pub(crate) const CLIENT_V6: u16 = 546;
+
+    /// Matches what clients send to servers.
+    pub(crate) fn request() -> Match {
+        between(ethertype::IPV4, CLIENT, SERVER)
+    }
+
+    /// The same of DHCPv6.
+    pub(crate) fn request_v6() -> Match {
+        between(ethertype::IPV6, CLIENT_V6, SERVER_V6)
+    }
+
+    fn between(ethertype: u16, source: u16, destination: u16) -> Match {
+        let udp = Match::new().eth_type(ethertype).ip_proto(protocol::UDP);
+        udp.with(Field::UdpSrc, u128::from(source)).with(Field::UdpDst, u128::from(destination))
+    }
 }
 
-/// ICMPv6 types (RFC 4861, RFC 2710, RFC 3810).
+/// ICMP types (RFC 792).
+pub(crate) mod icmp {
+    pub(crate) const ECHO_REPLY: u8 = 0;
+    pub(crate) const ECHO_REQUEST: u8 = 8;
+}
+
+/// ICMPv6 types (RFC 4443, RFC 4861, RFC 2710, RFC 3810).
 pub(crate) mod icmpv6 {
     use weir_openflow::{Field, Match};
 
+    pub(crate) const ECHO_REQUEST: u8 = 128;
+    pub(crate) const ECHO_REPLY: u8 = 129;
+    pub(crate) const MLD_QUERY: u8 = 130;
     pub(crate) const MLD_REPORT: u8 = 131;
     pub(crate) const MLD_DONE: u8 = 132;
     pub(crate) const ROUTER_SOLICITATION: u8 = 133;
@@ -45,6 +106,18 @@ pub(crate) mod icmpv6 {
     pub(crate) const NEIGHBOUR_SOLICITATION: u8 = 135;
     pub(crate) const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
     pub(crate) const MLD2_REPORT: u8 = 143;
+
+    /// What keeps a link working and no security group filters: neighbour discovery and multicast membership.
+    pub(crate) const LINK: [u8; 8] = [
+        MLD_QUERY,
+        MLD_REPORT,
+        MLD_DONE,
+        ROUTER_SOLICITATION,
+        ROUTER_ADVERTISEMENT,
+        NEIGHBOUR_SOLICITATION,
+        NEIGHBOUR_ADVERTISEMENT,
+        MLD2_REPORT,
+    ];
 
     /// The S flag of an advertisement within its reserved field.
     pub(crate) const SOLICITED: u128 = 0x4000_0000;

@@ -24,6 +24,9 @@ pub enum Priority {
     Cut = 300,
 }
 
+/// Routes stand above every other flow of their table.
+const ROUTES: u16 = 1000;
+
 impl Priority {
     /// Every priority, ascending.
     pub const ALL: [Self; 9] = [
@@ -38,9 +41,21 @@ impl Priority {
         Self::Cut,
     ];
 
+    /// The number of a route: the longest prefix wins, and of two to one prefix the router's own interface.
+    #[must_use]
+    pub const fn route(prefix_len: u8, connected: bool) -> u16 {
+        ROUTES + 2 * prefix_len as u16 + connected as u16
+    }
+
     /// The number in a flow.
     #[must_use]
     pub const fn number(self) -> u16 {
         self as u16
+    }
+}
+
+impl From<Priority> for u16 {
+    fn from(priority: Priority) -> Self {
+        priority.number()
     }
 }

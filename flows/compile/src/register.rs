@@ -2,7 +2,8 @@
 
 use crate::Bridge;
 use std::marker::PhantomData;
-use weir_model::{NetworkKey, PortKey};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use weir_model::{Direction, NetworkKey, PortKey, RouterKey, SetKey, Zone};
 use weir_openflow::{Action, Field, Match, Subfield};
 
 /// What can stand in a register.
@@ -20,6 +21,42 @@ impl Number for NetworkKey {
 impl Number for PortKey {
     fn number(self) -> u128 {
         u128::from(self.0)
+    }
+}
+
+impl Number for SetKey {
+    fn number(self) -> u128 {
+        u128::from(self.0)
+    }
+}
+
+impl Number for RouterKey {
+    fn number(self) -> u128 {
+        u128::from(self.0)
+    }
+}
+
+impl Number for Zone {
+    fn number(self) -> u128 {
+        u128::from(self.0)
+    }
+}
+
+impl Number for Ipv4Addr {
+    fn number(self) -> u128 {
+        u128::from(u32::from(self))
+    }
+}
+
+impl Number for Ipv6Addr {
+    fn number(self) -> u128 {
+        u128::from(self)
+    }
+}
+
+impl Number for u8 {
+    fn number(self) -> u128 {
+        u128::from(self)
     }
 }
 
@@ -96,6 +133,142 @@ pub const FROM_TUNNEL: Register<bool> = Register::new("from_tunnel", Field::Reg2
 
 /// Set on the copies for further ports of one hypervisor, of which only the first needs the tunnel.
 pub const LOCAL_ONLY: Register<bool> = Register::new("local_only", Field::Reg2, 1, 1);
+
+/// Set on packets that a router of the sender's hypervisor has moved to another network.
+pub const ROUTED: Register<bool> = Register::new("routed", Field::Reg2, 2, 1);
+
+/// Set on packets to a group address.
+pub const MULTICAST: Register<bool> = Register::new("multicast", Field::Reg2, 3, 1);
+
+/// Set when the destination port is plugged here.
+pub const HERE: Register<bool> = Register::new("here", Field::Reg2, 4, 1);
+
+/// Set when the sender's groups let replies pass.
+pub const SOURCE_STATEFUL: Register<bool> = Register::new("source_stateful", Field::Reg2, 5, 1);
+
+/// Set when the receiver's groups let replies pass.
+pub const DESTINATION_STATEFUL: Register<bool> = Register::new("destination_stateful", Field::Reg2, 6, 1);
+
+/// Set when the packet is larger than its destination network allows.
+pub const TOO_BIG: Register<bool> = Register::new("too_big", Field::Reg2, 7, 1);
+
+/// How many routers beyond the first the packet has come through.
+pub const HOPS: Register<u8> = Register::new("hops", Field::Reg2, 8, 3);
+
+/// Set by a rule that allows the packet.
+pub const PERMITTED: Register<bool> = Register::new("permitted", Field::Reg2, 12, 1);
+
+/// Set on packets that no security group filters.
+pub const EXEMPT: Register<bool> = Register::new("exempt", Field::Reg2, 13, 1);
+
+/// No security groups: port security is off, or the port is elsewhere.
+pub const NO_SET: SetKey = SetKey(0);
+
+/// The sender's set of security groups.
+pub const SOURCE_SET: Register<SetKey> = Register::new("source_set", Field::Reg3, 0, 32);
+
+/// The bits of the sender's set that its key can have.
+pub const SOURCE_SET_KEY: Register<SetKey> = Register::new("source_set", Field::Reg3, 0, 24);
+
+/// The receiver's set of security groups.
+pub const DESTINATION_SET: Register<SetKey> = Register::new("destination_set", Field::Reg4, 0, 32);
+
+/// The bits of the receiver's set that its key can have.
+pub const DESTINATION_SET_KEY: Register<SetKey> = Register::new("destination_set", Field::Reg4, 0, 24);
+
+/// Whose rules are asked, and which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The set.
+    pub set: SetKey,
+    /// The direction of the rules.
+    pub direction: Direction,
+}
+
+/// The bit of the subject that says ingress.
+const INGRESS_BIT: u32 = 24;
+
+impl Number for Subject {
+    fn number(self) -> u128 {
+        let ingress = u128::from(self.direction == Direction::Ingress);
+        ingress << INGRESS_BIT | u128::from(self.set.0)
+    }
+}
+
+/// Whose rules are asked. The whole register, so that flows match it without a mask.
+pub const SUBJECT: Register<Subject> = Register::new("subject", Field::Reg5, 0, 32);
+
+/// The set within the subject.
+pub const SUBJECT_SET: Register<SetKey> = Register::new("subject_set", Field::Reg5, 0, 24);
+
+/// The direction within the subject: set for ingress rules.
+pub const SUBJECT_INGRESS: Register<bool> = Register::new("subject_ingress", Field::Reg5, INGRESS_BIT as u16, 1);
+
+/// The conntrack zone that the packet's connection is in.
+pub const ZONE: Register<Zone> = Register::new("zone", Field::Reg6, 0, 16);
+
+/// The router that the packet is in.
+pub const ROUTER: Register<RouterKey> = Register::new("router", Field::Reg7, 0, 32);
+
+/// The IPv4 address that the packet goes to next.
+pub const NEXT_HOP_V4: Register<Ipv4Addr> = Register::new("next_hop", Field::Reg8, 0, 32);
+
+/// The IPv6 address that the packet goes to next.
+pub const NEXT_HOP_V6: Register<Ipv6Addr> = Register::new("next_hop", Field::Xxreg2, 0, 128);
+
+/// The network by which the packet came to the router that it is in. The whole register.
+pub const ARRIVAL: Register<NetworkKey> = Register::new("arrival", Field::Reg13, 0, 32);
+
+/// The bits of the arrival that a network key can have.
+pub const ARRIVAL_KEY: Register<NetworkKey> = Register::new("arrival", Field::Reg13, 0, 24);
+
+/// What the controller is asked about a packet. The numbers stand in packet-ins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Punt {
+    /// A DHCP client's message.
+    Dhcpv4 = 1,
+    /// A DHCPv6 client's message.
+    Dhcpv6 = 2,
+    /// A router solicitation.
+    RouterSolicitation = 3,
+    /// The packet may not pass another router.
+    TimeExceeded = 4,
+    /// The router has no route to the destination.
+    NoRoute = 5,
+    /// Nobody has the address that is next on the way.
+    HostUnreachable = 6,
+    /// The packet is larger than the next network allows.
+    TooBig = 7,
+}
+
+impl Punt {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Dhcpv4,
+        Self::Dhcpv6,
+        Self::RouterSolicitation,
+        Self::TimeExceeded,
+        Self::NoRoute,
+        Self::HostUnreachable,
+        Self::TooBig,
+    ];
+
+    /// The kind that has this number.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|punt| *punt as u8 == number)
+    }
+}
+
+impl Number for Punt {
+    fn number(self) -> u128 {
+        u128::from(self as u8)
+    }
+}
+
+/// What the controller is asked about the packet.
+pub const PUNT: Register<Punt> = Register::new("punt", Field::Reg12, 0, 32);
 
 /// What crosses the patch between the bridges, as the whole packet mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,6 +351,120 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: LOCAL_ONLY.bits,
         bridge: Some(Bridge::Integration),
         meaning: "A copy for a further port of one hypervisor: another copy takes the tunnel already.",
+    },
+    RegisterUse {
+        name: ROUTED.name,
+        bits: ROUTED.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "A router of this hypervisor has moved the packet to another network.",
+    },
+    RegisterUse {
+        name: MULTICAST.name,
+        bits: MULTICAST.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The packet goes to a group address.",
+    },
+    RegisterUse {
+        name: HERE.name,
+        bits: HERE.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The destination port is plugged here.",
+    },
+    RegisterUse {
+        name: SOURCE_STATEFUL.name,
+        bits: SOURCE_STATEFUL.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The sender's security groups let replies pass.",
+    },
+    RegisterUse {
+        name: DESTINATION_STATEFUL.name,
+        bits: DESTINATION_STATEFUL.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The receiver's security groups let replies pass.",
+    },
+    RegisterUse {
+        name: TOO_BIG.name,
+        bits: TOO_BIG.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The packet is larger than its destination network allows.",
+    },
+    RegisterUse {
+        name: HOPS.name,
+        bits: HOPS.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "How many routers beyond the first the packet has come through.",
+    },
+    RegisterUse {
+        name: PERMITTED.name,
+        bits: PERMITTED.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "A rule allows the packet.",
+    },
+    RegisterUse {
+        name: EXEMPT.name,
+        bits: EXEMPT.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "No security group filters the packet.",
+    },
+    RegisterUse {
+        name: SOURCE_SET_KEY.name,
+        bits: SOURCE_SET_KEY.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Key of the sender's set of security groups; 0 if nothing is filtered.",
+    },
+    RegisterUse {
+        name: DESTINATION_SET_KEY.name,
+        bits: DESTINATION_SET_KEY.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Key of the receiver's set of security groups; 0 if nothing is filtered here.",
+    },
+    RegisterUse {
+        name: SUBJECT_SET.name,
+        bits: SUBJECT_SET.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Key of the set whose rules are asked.",
+    },
+    RegisterUse {
+        name: SUBJECT_INGRESS.name,
+        bits: SUBJECT_INGRESS.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The ingress rules are asked, not the egress rules.",
+    },
+    RegisterUse {
+        name: ZONE.name,
+        bits: ZONE.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The conntrack zone of the connection.",
+    },
+    RegisterUse {
+        name: ROUTER.name,
+        bits: ROUTER.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Key of the router that the packet is in.",
+    },
+    RegisterUse {
+        name: NEXT_HOP_V4.name,
+        bits: NEXT_HOP_V4.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The IPv4 address that the packet goes to next.",
+    },
+    RegisterUse {
+        name: NEXT_HOP_V6.name,
+        bits: NEXT_HOP_V6.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The IPv6 address that the packet goes to next.",
+    },
+    RegisterUse {
+        name: PUNT.name,
+        bits: PUNT.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "What the controller is asked about the packet.",
+    },
+    RegisterUse {
+        name: ARRIVAL_KEY.name,
+        bits: ARRIVAL_KEY.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Key of the network by which the packet came to the router.",
     },
     RegisterUse {
         name: "crossing_key",

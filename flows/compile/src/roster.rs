@@ -1,10 +1,11 @@
 //! Which hypervisors hold the units of a scope, and who comes and goes with a commit.
 
-use crate::feature::members;
+use crate::circle::Circle;
+use crate::reach::networks_of;
 use crate::{Scope, Touched};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use weir_model::{Change, HostKey, NetworkKey, Topology};
+use weir_model::{Change, HostKey, NetworkId, Topology};
 
 /// Hypervisors that get an edit, in ascending order. Cheap to copy however many they are.
 #[derive(Clone, Debug, Default)]
@@ -65,50 +66,9 @@ impl PartialEq for Recipients {
 
 impl Eq for Recipients {}
 
-/// The scopes of more than one hypervisor, without their exception.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Circle {
-    Everyone,
-    Network(NetworkKey),
-}
-
-impl Scope {
-    /// Whether a hypervisor, which must be known, is in the scope.
-    #[must_use]
-    pub fn contains(self, host: HostKey, topology: &Topology) -> bool {
-        match self {
-            Self::Nobody => false,
-            Self::All => true,
-            Self::AllExcept(other) => other != host,
-            Self::Network(network) => is_member(network, host, topology),
-            Self::NetworkExcept(network, other) => other != host && is_member(network, host, topology),
-            Self::Host(only) => only == host,
-        }
-    }
-
-    /// The circle, and the hypervisor that is left out of it; none for scopes of one hypervisor or nobody.
-    pub(crate) const fn circle(self) -> Option<(Circle, Option<HostKey>)> {
-        match self {
-            Self::Nobody | Self::Host(_) => None,
-            Self::All => Some((Circle::Everyone, None)),
-            Self::AllExcept(host) => Some((Circle::Everyone, Some(host))),
-            Self::Network(network) => Some((Circle::Network(network), None)),
-            Self::NetworkExcept(network, host) => Some((Circle::Network(network), Some(host))),
-        }
-    }
-}
-
-fn is_member(network: NetworkKey, host: HostKey, topology: &Topology) -> bool {
-    let (network, host) = (topology.network_by_key(network), topology.hypervisor_by_key(host));
-    network.zip(host).is_some_and(|(network, host)| topology.bound_count(network.id, &host.name) > 0)
-}
-
 /// The members of every circle; lists are shared with the deltas made of them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Roster {
-    everyone: Arc<[HostKey]>,
-    networks: BTreeMap<NetworkKey, Arc<[HostKey]>>,
-}
+pub(crate) struct Roster(BTreeMap<Circle, Arc<[HostKey]>>);
 
 /// One circle before and after a commit.
 #[derive(Clone, Debug)]
@@ -123,10 +83,7 @@ struct Shift {
 
 /// The circles that change with a commit, and the roster as it was.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shifts {
-    everyone: Option<Shift>,
-    networks: BTreeMap<NetworkKey, Shift>,
-}
+pub(crate) struct Shifts(BTreeMap<Circle, Shift>);
 
 /// Who gets what of a unit.
 #[derive(Clone, Debug)]
@@ -155,11 +112,11 @@ impl Shift {
         Self { before, after, stay, left, joined }
     }
 
-    /// The shift that takes `candidates` in or out as `is_in` says of each.
-    fn by(before: Arc<[HostKey]>, candidates: &BTreeSet<HostKey>, is_in: impl Fn(HostKey) -> bool) -> Option<Self> {
+    /// The shift that takes hypervisors in or out as the answers say.
+    fn by(before: Arc<[HostKey]>, answers: impl IntoIterator<Item = (HostKey, bool)>) -> Option<Self> {
         let (mut left, mut joined) = (BTreeSet::new(), BTreeSet::new());
-        for &host in candidates {
-            match (before.binary_search(&host).is_ok(), is_in(host)) {
+        for (host, is_in) in answers {
+            match (before.binary_search(&host).is_ok(), is_in) {
                 (true, false) => left.insert(host),
                 (false, true) => joined.insert(host),
                 _ => continue,
@@ -169,56 +126,128 @@ impl Shift {
     }
 }
 
+/// What a commit may do to circles.
+#[derive(Default)]
+struct Moves {
+    /// Whether these hypervisors are in the circle after it.
+    answers: BTreeMap<Circle, BTreeMap<HostKey, bool>>,
+    /// Circles of which everybody may come and go.
+    anew: BTreeSet<Circle>,
+}
+
+impl Moves {
+    /// A port of a network on a hypervisor comes, goes or changes.
+    fn port(&mut self, one: &Touched<'_>, network: NetworkId, host: HostKey, new: &Topology) {
+        let occupied = |topology: &Topology| {
+            let host = topology.hypervisor_by_key(host);
+            host.is_some_and(|host| topology.bound_count(network, &host.name) > 0)
+        };
+        let is_in = occupied(new);
+        let before = one.old.network(network).or_else(|| one.new.network(network));
+        if let Some(network) = before {
+            self.answers.entry(Circle::Network(network.key)).or_default().insert(host, is_in);
+        }
+        if occupied(one.old) == is_in {
+            return;
+        }
+        // What a hypervisor is in by this network it may be in by another, too.
+        let kept = new.hypervisor_by_key(host).filter(|_| !is_in).map(|host| Circle::of(host, new)).unwrap_or_default();
+        for circle in Circle::through(network, one.old).chain(Circle::through(network, new)) {
+            self.answers.entry(circle).or_default().insert(host, is_in || kept.contains(&circle));
+        }
+    }
+
+    /// A router's interfaces or routes change: the circles of all networks that it connects may.
+    fn router(&mut self, one: &Touched<'_>, networks: &BTreeSet<NetworkId>) {
+        let sides = [one.old, one.new];
+        let near: BTreeSet<NetworkId> =
+            sides.iter().flat_map(|side| networks.iter().flat_map(|network| side.near(*network))).collect();
+        for side in sides {
+            self.anew.extend(near.iter().flat_map(|network| Circle::through(*network, side)));
+        }
+    }
+}
+
 impl Roster {
     /// The members of every circle of a topology.
     pub(crate) fn of(topology: &Topology) -> Self {
-        let everyone: BTreeSet<_> = topology.hypervisors().map(|host| host.key).collect();
-        let mut networks = BTreeMap::new();
-        for network in topology.networks() {
-            let hosts: BTreeSet<_> = members(network, topology).map(|host| host.key).collect();
-            if !hosts.is_empty() {
-                networks.insert(network.key, hosts.into_iter().collect());
-            }
-        }
-        Self { everyone: everyone.into_iter().collect(), networks }
+        let circles = Circle::all(topology).map(|circle| (circle, circle.members(topology)));
+        let inhabited = circles.filter(|(_, hosts)| !hosts.is_empty());
+        Self(inhabited.map(|(circle, hosts)| (circle, hosts.into_iter().collect())).collect())
     }
 
-    fn network(&self, key: NetworkKey) -> Arc<[HostKey]> {
-        self.networks.get(&key).cloned().unwrap_or_default()
+    fn hosts(&self, circle: Circle) -> Arc<[HostKey]> {
+        self.0.get(&circle).cloned().unwrap_or_default()
     }
 
     /// Follows what changed and tells who came and went.
     pub(crate) fn follow(&mut self, touched: &[Touched<'_>], new: &Topology) -> Shifts {
-        let mut hosts = BTreeSet::new();
-        let mut members: BTreeMap<NetworkKey, BTreeSet<HostKey>> = BTreeMap::new();
+        let mut moves = Moves::default();
         for one in touched {
-            if let Change::Hypervisor(diff) = one.change {
-                hosts.extend(diff.last().map(|host| host.key));
+            match one.change {
+                Change::Hypervisor(diff) => {
+                    if let Some(host) = diff.last() {
+                        let known = new.hypervisor_by_key(host.key).is_some();
+                        moves.answers.entry(Circle::Everyone).or_default().insert(host.key, known);
+                    }
+                }
+                Change::Router(diff) => {
+                    let routes = |side: &Option<Arc<_>>| {
+                        side.as_ref().map(|router: &Arc<weir_model::Router>| router.routes.clone())
+                    };
+                    if let Some(router) = diff.last().filter(|_| routes(&diff.before) != routes(&diff.after)) {
+                        let sides = [one.old, one.new];
+                        let networks = sides.iter().flat_map(|side| networks_of(router.id, side)).collect();
+                        moves.router(one, &networks);
+                    }
+                }
+                _ => {}
             }
             for (port, topology) in one.ports() {
-                if let (Some(network), Some(host)) = (topology.network(port.network_id), topology.bound_host(port)) {
-                    members.entry(network.key).or_default().insert(host.key);
+                if let Some(host) = topology.bound_host(port) {
+                    moves.port(one, port.network_id, host.key, new);
+                    if let Some(set) = topology.set_of(port) {
+                        let now = new.hypervisor_by_key(host.key);
+                        let is_in = now.is_some_and(|host| new.bound_count_of_set(set.key, &host.name) > 0);
+                        moves.answers.entry(Circle::Set(set.key)).or_default().insert(host.key, is_in);
+                    }
                 }
             }
-        }
-        let mut shifts = Shifts {
-            everyone: Shift::by(self.everyone.clone(), &hosts, |host| new.hypervisor_by_key(host).is_some()),
-            networks: BTreeMap::new(),
-        };
-        if let Some(shift) = &shifts.everyone {
-            self.everyone = shift.after.clone();
-        }
-        for (key, candidates) in members {
-            if let Some(shift) = Shift::by(self.network(key), &candidates, |host| is_member(key, host, new)) {
-                if shift.after.is_empty() {
-                    self.networks.remove(&key);
-                } else {
-                    self.networks.insert(key, shift.after.clone());
-                }
-                shifts.networks.insert(key, shift);
+            let networks: BTreeSet<_> = one.interfaces().map(|(port, _)| port.network_id).collect();
+            if !networks.is_empty() {
+                moves.router(one, &networks);
             }
+        }
+        self.shift(moves, new)
+    }
+
+    fn shift(&mut self, moves: Moves, new: &Topology) -> Shifts {
+        let Moves { answers, anew } = moves;
+        let mut shifts = Shifts::default();
+        for circle in &anew {
+            let before = self.hosts(*circle);
+            let after = circle.members(new);
+            let answers: BTreeMap<HostKey, bool> = before
+                .iter()
+                .map(|host| (*host, after.contains(host)))
+                .chain(after.iter().map(|host| (*host, true)))
+                .collect();
+            self.take(*circle, Shift::by(before, answers), &mut shifts);
+        }
+        for (circle, answers) in answers.into_iter().filter(|(circle, _)| !anew.contains(circle)) {
+            self.take(circle, Shift::by(self.hosts(circle), answers), &mut shifts);
         }
         shifts
+    }
+
+    fn take(&mut self, circle: Circle, shift: Option<Shift>, shifts: &mut Shifts) {
+        let Some(shift) = shift else { return };
+        if shift.after.is_empty() {
+            self.0.remove(&circle);
+        } else {
+            self.0.insert(circle, shift.after.clone());
+        }
+        shifts.0.insert(circle, shift);
     }
 
     /// Who gets what of a unit whose scope changes; the roster has followed already.
@@ -261,13 +290,6 @@ impl Roster {
         }
     }
 
-    fn hosts(&self, circle: Circle) -> Arc<[HostKey]> {
-        match circle {
-            Circle::Everyone => self.everyone.clone(),
-            Circle::Network(key) => self.network(key),
-        }
-    }
-
     fn side(&self, shifts: &Shifts, scope: Scope, side: impl Fn(&Shift) -> &Arc<[HostKey]>) -> Recipients {
         match (scope, scope.circle()) {
             (Scope::Host(host), _) => Recipients::all(Arc::new([host])),
@@ -282,18 +304,14 @@ impl Roster {
 
 impl Shifts {
     fn of(&self, circle: Circle) -> Option<&Shift> {
-        match circle {
-            Circle::Everyone => self.everyone.as_ref(),
-            Circle::Network(key) => self.networks.get(&key),
-        }
+        self.0.get(&circle)
     }
 
     /// Circles that hypervisors joined or left: the circle, who left and who joined.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Circle, Recipients, Recipients)> + '_ {
-        let everyone = self.everyone.iter().map(|shift| (Circle::Everyone, shift));
-        let networks = self.networks.iter().map(|(key, shift)| (Circle::Network(*key), shift));
-        everyone.chain(networks).map(|(circle, shift)| {
-            (circle, shift.left.iter().copied().collect(), shift.joined.iter().copied().collect())
+        let circles = self.0.iter();
+        circles.map(|(circle, shift)| {
+            (*circle, shift.left.iter().copied().collect(), shift.joined.iter().copied().collect())
         })
     }
 }

@@ -1,9 +1,11 @@
 //! Where features put what they build.
 
 use crate::cookie::Object;
-use crate::{Bridge, Priority, Reason, Table, Tag};
+use crate::{Bridge, Reason, Table, Tag};
 use weir_model::NetworkKey;
-use weir_openflow::{Action, Bucket, Flow, FlowEdit, Group, GroupId, GroupKind, Match};
+use weir_openflow::{
+    Action, Band, Bucket, Flow, FlowEdit, Group, GroupId, GroupKind, Match, Meter, MeterFlags, MeterId,
+};
 
 /// Collects the flows, groups and buckets of one unit and holds each to the declaration of its table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,13 +24,13 @@ impl Sink {
     pub(crate) fn lead(
         &mut self,
         table: Table,
-        priority: Priority,
+        priority: impl Into<u16>,
         matching: Match,
         tag: Tag,
         actions: impl IntoIterator<Item = Action>,
         next: Table,
     ) {
-        let flow = Flow::new(table.id(), priority.number(), matching).cookie(tag.cookie());
+        let flow = Flow::new(table.id(), priority.into(), matching).cookie(tag.cookie());
         self.push(table, flow.apply(actions).goto(next.id()));
     }
 
@@ -36,17 +38,24 @@ impl Sink {
     pub(crate) fn end(
         &mut self,
         table: Table,
-        priority: Priority,
+        priority: impl Into<u16>,
         matching: Match,
         tag: Tag,
         actions: impl IntoIterator<Item = Action>,
     ) {
-        let flow = Flow::new(table.id(), priority.number(), matching).cookie(tag.cookie());
+        let flow = Flow::new(table.id(), priority.into(), matching).cookie(tag.cookie());
         self.push(table, flow.apply(actions));
     }
 
     /// Adds a flow that drops.
-    pub(crate) fn refuse(&mut self, table: Table, priority: Priority, matching: Match, reason: Reason, object: Object) {
+    pub(crate) fn refuse(
+        &mut self,
+        table: Table,
+        priority: impl Into<u16>,
+        matching: Match,
+        reason: Reason,
+        object: Object,
+    ) {
         let spec = table.spec();
         assert!(
             spec.drops.contains(&reason) || spec.miss == crate::pipeline::Miss::Drop(reason),
@@ -55,12 +64,19 @@ impl Sink {
             spec.bridge
         );
         let tag = Tag::drop(reason, object);
-        self.push(table, Flow::new(table.id(), priority.number(), matching).cookie(tag.cookie()));
+        self.push(table, Flow::new(table.id(), priority.into(), matching).cookie(tag.cookie()));
     }
 
     fn push(&mut self, table: Table, flow: Flow) {
         table.spec().check_flow(&flow);
         self.edits_mut(table.bridge()).push(FlowEdit::AddFlow(flow));
+    }
+
+    /// Adds a meter that drops packets beyond a rate, in packets a second.
+    pub(crate) fn meter(&mut self, bridge: Bridge, id: MeterId, rate: u32, burst: u32) {
+        let flags = MeterFlags { pktps: true, burst: true, ..MeterFlags::default() };
+        let meter = Meter { id, flags, bands: vec![Band { rate, burst }] };
+        self.edits_mut(bridge).push(FlowEdit::AddMeter(meter));
     }
 
     /// Adds the empty group of a network.

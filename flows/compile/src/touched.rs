@@ -24,7 +24,9 @@ impl<'a> Touched<'a> {
         let mut touched = Self { change, old, new, before: Vec::new(), after: Vec::new() };
         match change {
             Change::Port(Diff { before, after }) => {
-                let same = matches!((before, after), (Some(before), Some(after)) if forwards_alike(before, after));
+                let router = |port, topology: &Topology| topology.router_of(port).map(|router| router.id);
+                let same = matches!((before, after), (Some(before), Some(after))
+                    if forwards_alike(before, after) && router(before, old) == router(after, new));
                 if !same {
                     touched.before.extend(before.clone());
                     touched.after.extend(after.clone());
@@ -53,11 +55,18 @@ impl<'a> Touched<'a> {
         before.chain(self.after.iter().map(|port| (&**port, self.new)))
     }
 
+    /// Ports of both sides that are interfaces of routers, each with the topology that it is from.
+    pub(crate) fn interfaces(&self) -> impl Iterator<Item = (&Port, &'a Topology)> {
+        self.ports().filter(|(port, topology)| topology.router_of(port).is_some())
+    }
+
     /// The network that changed in a way that flows show.
     pub(crate) fn network(&self) -> Option<&Arc<Network>> {
         match self.change {
             Change::Network(Diff { before: Some(before), after: Some(after) })
-                if before.admin_state_up == after.admin_state_up && before.segment == after.segment =>
+                if before.admin_state_up == after.admin_state_up
+                    && before.segment == after.segment
+                    && before.mtu == after.mtu =>
             {
                 None
             }
@@ -83,6 +92,7 @@ fn forwards_alike(one: &Port, other: &Port) -> bool {
         && one.fixed_ips == other.fixed_ips
         && one.allowed_address_pairs == other.allowed_address_pairs
         && one.port_security_enabled == other.port_security_enabled
+        && one.security_groups == other.security_groups
         && one.binding.host == other.binding.host
         && one.binding.vnic_type == other.binding.vnic_type
 }

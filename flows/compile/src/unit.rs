@@ -1,8 +1,9 @@
 //! The grain of recomputation, and who subscribes to it.
 
 use crate::Bridge;
+use ipnet::IpNet;
 use std::fmt;
-use weir_model::{HostKey, MacAddress, NetworkKey, PortKey};
+use weir_model::{HostKey, MacAddress, NetworkKey, PortKey, RouterKey, SetKey};
 
 /// One piece of flows, built as a whole from the topology and shared by every hypervisor of its [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +28,24 @@ pub enum Unit {
     Admission(PortKey),
     /// The plug itself: from the VIF, to the VIF, and its copy of broadcast and multicast.
     Vif(PortKey),
+    /// The conntrack zones of a network on a hypervisor.
+    Zone(HostKey, NetworkKey),
+    /// What Weir answers in a network itself: DHCP and router solicitations.
+    Services(NetworkKey),
+    /// A router's interface as its network sees it: its link-layer address and its neighbour answers.
+    Interface(PortKey),
+    /// A router's interface as the router sees it: its own addresses and the subnets that it leads to.
+    Connected(PortKey),
+    /// The routes of a router beyond its interfaces.
+    Routes(RouterKey),
+    /// The largest packet that routers may send into a network.
+    Mtu(NetworkKey),
+    /// A port as routers see it: who has the next address on the way.
+    NextHop(PortKey),
+    /// The rules of a set of security groups.
+    Rules(SetKey),
+    /// An address that rules of a set know by a remote group or an address group.
+    Remote(SetKey, IpNet),
 }
 
 /// Who holds a unit, as a rule over the topology.
@@ -42,6 +61,14 @@ pub enum Scope {
     Network(NetworkKey),
     /// Every hypervisor with a bound port in the network, but one.
     NetworkExcept(NetworkKey, HostKey),
+    /// Every hypervisor from which packets may come into the network by routers or directly.
+    Near(NetworkKey),
+    /// Every hypervisor from which packets may come into the network, but one.
+    NearExcept(NetworkKey, HostKey),
+    /// Every hypervisor whose packets may come through the router.
+    Router(RouterKey),
+    /// Every hypervisor with a bound port that has the set of security groups.
+    Set(SetKey),
     /// One hypervisor.
     Host(HostKey),
 }
@@ -53,16 +80,26 @@ impl Unit {
         match self {
             Self::Base | Self::Flood(_) | Self::NetworkTunnel(_) => true,
             Self::Vtep(_) | Self::FloodMember(..) | Self::PortTunnel(_) => matches!(bridge, Bridge::Tunnel),
-            Self::Mac(..) | Self::Neighbour(_) | Self::Admission(_) | Self::Vif(_) => {
-                matches!(bridge, Bridge::Integration)
-            }
+            Self::Mac(..)
+            | Self::Neighbour(_)
+            | Self::Admission(_)
+            | Self::Vif(_)
+            | Self::Zone(..)
+            | Self::Services(_)
+            | Self::Interface(_)
+            | Self::Connected(_)
+            | Self::Routes(_)
+            | Self::Mtu(_)
+            | Self::NextHop(_)
+            | Self::Rules(_)
+            | Self::Remote(..) => matches!(bridge, Bridge::Integration),
         }
     }
 
     /// Whether only one hypervisor ever holds the unit.
     #[must_use]
     pub const fn is_local(self) -> bool {
-        matches!(self, Self::Admission(_) | Self::Vif(_))
+        matches!(self, Self::Admission(_) | Self::Vif(_) | Self::Zone(..))
     }
 }
 
@@ -79,6 +116,15 @@ impl fmt::Display for Unit {
             Self::Neighbour(port) => write!(f, "neighbour answers for port {port}"),
             Self::Admission(port) => write!(f, "admission of port {port}"),
             Self::Vif(port) => write!(f, "vif of port {port}"),
+            Self::Zone(host, network) => write!(f, "zone of network {network} on host {host}"),
+            Self::Services(network) => write!(f, "services of network {network}"),
+            Self::Interface(port) => write!(f, "router interface {port}"),
+            Self::Connected(port) => write!(f, "subnets of router interface {port}"),
+            Self::Routes(router) => write!(f, "routes of router {router}"),
+            Self::Mtu(network) => write!(f, "mtu of network {network}"),
+            Self::NextHop(port) => write!(f, "next hop {port}"),
+            Self::Rules(set) => write!(f, "rules of set {set}"),
+            Self::Remote(set, address) => write!(f, "{address} as remote of set {set}"),
         }
     }
 }

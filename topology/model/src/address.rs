@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// An Ethernet address.
@@ -17,6 +18,22 @@ impl MacAddress {
     /// Whether the address names a group, broadcast included.
     pub const fn is_multicast(self) -> bool {
         self.0[0] & 1 == 1
+    }
+
+    /// The link-local address that a host forms from its link-layer address (RFC 4291, appendix A).
+    pub const fn link_local(self) -> Ipv6Addr {
+        let [a, b, c, d, e, f] = self.0;
+        let interface = [(a ^ 2) as u16, b as u16, c as u16, d as u16, e as u16, f as u16];
+        Ipv6Addr::new(
+            0xfe80,
+            0,
+            0,
+            0,
+            interface[0] << 8 | interface[1],
+            interface[2] << 8 | 0xff,
+            0xfe00 | interface[3],
+            interface[4] << 8 | interface[5],
+        )
     }
 
     /// The address as a number, the first byte highest.

@@ -1,11 +1,14 @@
 //! A topology in the making.
 
+use crate::allocate::next_key;
 use crate::change::{Change, Commit, Diff, Subject};
+use crate::logical::is_network_owner;
 use crate::{
-    Counters, Hypervisor, Network, NetworkId, Port, PortId, RecordKey, Revision, Subnet, SubnetId, Timestamp, Topology,
-    Vif,
+    AddressGroup, Counters, HostKey, Hypervisor, Network, NetworkId, Port, PortId, RecordKey, Rejection, Revision,
+    Router, RouterId, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecuritySet, SetKey, Subnet, SubnetId,
+    Timestamp, Topology, Vif, Zones,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The copy that a command works on, and what it has changed so far. Dropped if it is refused.
@@ -15,6 +18,8 @@ pub(crate) struct Draft {
     changes: Vec<Change>,
     /// Where the change of a subject is.
     places: BTreeMap<Subject, usize>,
+    /// Why the command is refused after all, found while its changes were written.
+    refusal: Option<Rejection>,
 }
 
 impl std::ops::Deref for Draft {
@@ -27,7 +32,7 @@ impl std::ops::Deref for Draft {
 
 impl Draft {
     pub(crate) fn new(topology: Topology, at: Timestamp) -> Self {
-        Self { topology, at, changes: Vec::new(), places: BTreeMap::new() }
+        Self { topology, at, changes: Vec::new(), places: BTreeMap::new(), refusal: None }
     }
 
     /// The time of the command.
@@ -35,15 +40,23 @@ impl Draft {
         self.at
     }
 
+    /// What has changed so far, in the order of the first change of each record.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     /// The new topology, and what led to it.
-    pub(crate) fn finish(mut self) -> (Topology, Commit) {
+    pub(crate) fn finish(mut self) -> Result<(Topology, Commit), Rejection> {
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
         self.changes.retain(|change| !change.is_empty());
         self.changes.sort_by_key(Change::rank);
         if !self.changes.is_empty() {
             self.topology.revision = Revision(self.topology.revision.0 + 1);
         }
         let commit = Commit { revision: self.topology.revision, changes: self.changes };
-        (self.topology, commit)
+        Ok((self.topology, commit))
     }
 
     /// Does one change.
@@ -77,9 +90,40 @@ impl Draft {
     }
 
     pub(crate) fn create_port(&mut self, mut port: Port) {
+        trust_the_networks_own(&mut port);
         self.topology.share_names(&mut port);
-        let after = Some(Arc::new(port));
-        self.write(Change::Port(Diff { before: None, after }));
+        self.write_port(None, Some(Arc::new(port)));
+    }
+
+    /// Writes a port with the set of its security groups: a set that the port needs is made before it, and one that
+    /// no port has any more goes after it.
+    fn write_port(&mut self, before: Option<Arc<Port>>, after: Option<Arc<Port>>) {
+        let same = before.as_deref().map(Port::secured) == after.as_deref().map(Port::secured);
+        let wanted = after.as_ref().filter(|port| !same && port.port_security_enabled);
+        if let Some(port) = wanted {
+            self.ensure_set(port.security_groups.iter().copied().collect());
+        }
+        let left = before.as_ref().filter(|_| !same).and_then(|port| self.topology.set_of(port)).cloned();
+        self.write(Change::Port(Diff { before, after }));
+        if let Some(set) = left.filter(|set| self.topology.index.ports_of_set.count(&set.key) == 0) {
+            self.write(Change::SecuritySet(Diff { before: Some(set), after: None }));
+        }
+    }
+
+    fn ensure_set(&mut self, groups: BTreeSet<SecurityGroupId>) {
+        if self.topology.index.set_by_groups.contains_key(&groups) {
+            return;
+        }
+        let mut counters = self.topology.counters;
+        match next_key(&self.topology.security_sets, SetKey, |key| key.0, counters.set, SetKey::MAX) {
+            Some(key) => {
+                counters.set = key;
+                self.write_counters(counters);
+                let set = SecuritySet { key: SetKey(key), groups };
+                self.write(Change::SecuritySet(Diff { before: None, after: Some(Arc::new(set)) }));
+            }
+            None => self.refusal = Some(Rejection::NumbersExhausted("set of security groups")),
+        }
     }
 
     /// Puts a network in the place of the one with its id. A record counts one revision a command.
@@ -127,13 +171,80 @@ impl Draft {
         let Some(before) = self.topology.ports.get(&port.id).cloned() else {
             return;
         };
+        trust_the_networks_own(&mut port);
         if *before != port {
             self.topology.share_names(&mut port);
             self.revise(Subject::Record(RecordKey::Port(port.id)), &mut port.revision_number);
             port.updated_at = self.at;
-            let after = Some(Arc::new(port));
-            self.write(Change::Port(Diff { before: Some(before), after }));
+            self.write_port(Some(before), Some(Arc::new(port)));
         }
+    }
+
+    /// Puts a security group in the place of the one with its id.
+    pub(crate) fn update_security_group(&mut self, mut group: SecurityGroup) {
+        let Some(before) = self.topology.security_groups.get(&group.id).cloned() else {
+            return;
+        };
+        if *before != group {
+            self.revise(Subject::Record(RecordKey::SecurityGroup(group.id)), &mut group.revision_number);
+            group.updated_at = self.at;
+            self.write_security_group(Some(before), Some(Arc::new(group)));
+        }
+    }
+
+    /// Counts a revision of a security group for the sake of one of its rules, as Neutron does.
+    pub(crate) fn touch_security_group(&mut self, id: SecurityGroupId) {
+        let Some(before) = self.topology.security_groups.get(&id).cloned() else {
+            return;
+        };
+        let mut group = SecurityGroup::clone(&before);
+        self.revise(Subject::Record(RecordKey::SecurityGroup(id)), &mut group.revision_number);
+        group.updated_at = self.at;
+        self.write_security_group(Some(before), Some(Arc::new(group)));
+    }
+
+    /// Puts an address group in the place of the one with its id.
+    pub(crate) fn update_address_group(&mut self, mut group: AddressGroup) {
+        let Some(before) = self.topology.address_groups.get(&group.id).cloned() else {
+            return;
+        };
+        if *before != group {
+            self.revise(Subject::Record(RecordKey::AddressGroup(group.id)), &mut group.revision_number);
+            group.updated_at = self.at;
+            self.write_address_group(Some(before), Some(Arc::new(group)));
+        }
+    }
+
+    pub(crate) fn create_router(&mut self, router: Router) {
+        let after = Some(Arc::new(router));
+        self.write(Change::Router(Diff { before: None, after }));
+    }
+
+    /// Puts a router in the place of the one with its id.
+    pub(crate) fn update_router(&mut self, router: Router) {
+        if self.topology.routers.get(&router.id).is_some_and(|before| **before != router) {
+            self.revise_router(router);
+        }
+    }
+
+    /// Counts a revision of a router for the sake of one of its interfaces, as Neutron does.
+    pub(crate) fn touch_router(&mut self, id: RouterId) {
+        if let Some(before) = self.topology.routers.get(&id) {
+            self.revise_router(Router::clone(before));
+        }
+    }
+
+    fn revise_router(&mut self, mut router: Router) {
+        let before = self.topology.routers.get(&router.id).cloned();
+        self.revise(Subject::Record(RecordKey::Router(router.id)), &mut router.revision_number);
+        router.updated_at = self.at;
+        let after = Some(Arc::new(router));
+        self.write(Change::Router(Diff { before, after }));
+    }
+
+    pub(crate) fn delete_router(&mut self, id: RouterId) {
+        let before = self.topology.routers.get(&id).cloned();
+        self.write(Change::Router(Diff { before, after: None }));
     }
 
     fn revise(&self, subject: Subject, revision: &mut u64) {
@@ -154,7 +265,33 @@ impl Draft {
 
     pub(crate) fn delete_port(&mut self, id: PortId) {
         let before = self.topology.ports.get(&id).cloned();
-        self.write(Change::Port(Diff { before, after: None }));
+        self.write_port(before, None);
+    }
+
+    pub(crate) fn write_security_group(
+        &mut self,
+        before: Option<Arc<SecurityGroup>>,
+        after: Option<Arc<SecurityGroup>>,
+    ) {
+        self.write(Change::SecurityGroup(Diff { before, after }));
+    }
+
+    pub(crate) fn write_security_group_rule(
+        &mut self,
+        before: Option<Arc<SecurityGroupRule>>,
+        after: Option<Arc<SecurityGroupRule>>,
+    ) {
+        self.write(Change::SecurityGroupRule(Diff { before, after }));
+    }
+
+    pub(crate) fn write_address_group(&mut self, before: Option<Arc<AddressGroup>>, after: Option<Arc<AddressGroup>>) {
+        self.write(Change::AddressGroup(Diff { before, after }));
+    }
+
+    /// Puts a hypervisor's zones in the place of those that it has.
+    pub(crate) fn write_zones(&mut self, host: HostKey, after: Option<Zones>) {
+        let before = self.topology.zones.get(&host).cloned();
+        self.write(Change::Zones(Diff { before, after: after.map(Arc::new) }));
     }
 
     pub(crate) fn write_hypervisor(&mut self, before: Option<Arc<Hypervisor>>, after: Option<Arc<Hypervisor>>) {
@@ -167,5 +304,13 @@ impl Draft {
 
     pub(crate) fn port_or_gone(&self, id: PortId) -> Option<Arc<Port>> {
         self.topology.ports.get(&id).cloned()
+    }
+}
+
+/// Nobody filters what the network itself sends and gets.
+fn trust_the_networks_own(port: &mut Port) {
+    if is_network_owner(&port.device_owner) {
+        port.port_security_enabled = false;
+        port.security_groups.clear();
     }
 }

@@ -5,11 +5,12 @@ use crate::logical::is_router_interface;
 use crate::relation::Relation;
 use crate::tree::Tree;
 use crate::{
-    AddressGroup, AddressGroupId, AddressGroupKey, GroupKey, HostKey, HostName, Hypervisor, MacAddress, Network,
-    NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId, Remote, Router, RouterId, RouterKey, RuleKey,
-    SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, Segment, SetKey, Subnet,
-    SubnetId, Vif, Vni, VnicType,
+    AddressGroup, AddressGroupId, AddressGroupKey, AddressPair, Binding, FixedIp, GroupKey, HostKey, HostName,
+    Hypervisor, MacAddress, Network, NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId, Remote, Router, RouterId,
+    RouterKey, RuleKey, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, Segment,
+    SetKey, Subnet, SubnetId, Vif, Vni, VnicType,
 };
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -44,6 +45,10 @@ pub(crate) struct Index {
     /// Interfaces of routers, by router and by network.
     pub(crate) interfaces_of_router: Relation<RouterId, PortId>,
     pub(crate) interfaces_of_network: Relation<NetworkId, PortId>,
+    /// Routers by the addresses that their routes lead by.
+    pub(crate) routers_by_nexthop: Relation<IpAddr, RouterId>,
+    /// What [`Topology::domain`](crate::Topology::domain) says of networks that have interfaces of routers.
+    pub(crate) domains: Tree<NetworkId, NetworkKey>,
     pub(crate) security_groups_of_project: Relation<ProjectId, SecurityGroupId>,
     pub(crate) rules_of_group: Relation<SecurityGroupId, SecurityGroupRuleId>,
     /// Rules by the group that they name as remote.
@@ -56,6 +61,14 @@ pub(crate) struct Index {
     pub(crate) address_group_by_key: Tree<AddressGroupKey, AddressGroupId>,
     pub(crate) set_by_groups: Tree<BTreeSet<SecurityGroupId>, SetKey>,
     pub(crate) sets_of_group: Relation<SecurityGroupId, SetKey>,
+    /// Ports with port security by the set of their groups; by number, which takes a quarter of an id's memory.
+    pub(crate) ports_of_set: Relation<SetKey, PortKey>,
+    /// How many addresses and address pairs of a group's ports are the same.
+    pub(crate) addresses_of_group: Tree<SecurityGroupId, Tree<IpNet, u32>>,
+    /// How many ports of a set are bound to a hypervisor.
+    pub(crate) hosts_of_set: Tree<SetKey, Tree<HostName, u32>>,
+    /// The same the other way around.
+    pub(crate) sets_of_host: Tree<HostName, Tree<SetKey, u32>>,
     pub(crate) vifs_of_host: Tree<HostName, Tree<PortId, Arc<Vif>>>,
     pub(crate) hosts_of_vif: Relation<PortId, HostName>,
 }
@@ -104,9 +117,25 @@ fn macs(port: &Port) -> impl Iterator<Item = MacAddress> {
     std::iter::once(port.mac_address).chain(further)
 }
 
+/// The groups of a port, and its addresses and address pairs by which their members are known.
+fn members(port: &Port) -> (&[SecurityGroupId], &[FixedIp], &[AddressPair]) {
+    let (enabled, groups) = port.secured();
+    (if enabled { groups } else { &[] }, &port.fixed_ips, &port.allowed_address_pairs)
+}
+
+/// What decides where a port counts as bound, and for which network and set.
+fn placed(port: &Port) -> (&Binding, NetworkId, (bool, &[SecurityGroupId])) {
+    (&port.binding, port.network_id, port.secured())
+}
+
 /// The router that a port is an interface of.
 pub(crate) fn router_of(port: &Port) -> Option<RouterId> {
-    is_router_interface(&port.device_owner).then(|| port.device_id.parse().ok()).flatten()
+    router_named(&port.device_owner, &port.device_id)
+}
+
+/// The router that a port with this device is an interface of.
+pub(crate) fn router_named(owner: &str, device_id: &str) -> Option<RouterId> {
+    is_router_interface(owner).then(|| device_id.parse().ok()).flatten()
 }
 
 impl Index {
@@ -171,7 +200,37 @@ impl Index {
         self.interfaces_of_network.shift(before.and_then(on_network), after.and_then(on_network));
         self.claims(before, after);
         self.fixed_ips(before, after);
+        self.security(before, after);
         self.binding(before, after);
+    }
+
+    /// The set of a port's security groups.
+    pub(crate) fn set_of(&self, port: &Port) -> Option<SetKey> {
+        if !port.port_security_enabled {
+            return None;
+        }
+        let groups: BTreeSet<_> = port.security_groups.iter().copied().collect();
+        self.set_by_groups.get(&groups).copied()
+    }
+
+    fn security(&mut self, before: Option<&Port>, after: Option<&Port>) {
+        if before.map(Port::secured) != after.map(Port::secured) {
+            let of_set = |port: &Port| Some((self.set_of(port)?, port.key));
+            let (was, is) = (before.and_then(of_set), after.and_then(of_set));
+            self.ports_of_set.shift(was, is);
+        }
+        if before.map(members) == after.map(members) {
+            return;
+        }
+        for (port, up) in before.map(|port| (port, false)).into_iter().chain(after.map(|port| (port, true))) {
+            let (groups, fixed_ips, pairs) = members(port);
+            let own = fixed_ips.iter().map(|fixed| IpNet::from(fixed.ip_address));
+            for address in own.chain(pairs.iter().map(|pair| pair.ip_address)) {
+                for group in groups {
+                    count(&mut self.addresses_of_group, group, &address, up);
+                }
+            }
+        }
     }
 
     fn claims(&mut self, before: Option<&Port>, after: Option<&Port>) {
@@ -216,26 +275,30 @@ impl Index {
     }
 
     fn binding(&mut self, before: Option<&Port>, after: Option<&Port>) {
+        if before.map(placed) == after.map(placed) {
+            return;
+        }
         let named = |port: &Port| Some((port.binding.host.clone()?, port.id));
         self.ports_of_binding.shift(before.and_then(named), after.and_then(named));
-        let bound = |index: &Self, port: Option<&Port>| {
-            let port = port?;
-            Some((index.bound_host(port)?.clone(), port.network_id))
-        };
-        let (was, is) = (bound(self, before), bound(self, after));
+        let bound = |port: &Port| Some((self.bound_host(port)?.clone(), port.network_id, self.set_of(port)));
+        let (was, is) = (before.and_then(bound), after.and_then(bound));
         if was != is {
-            if let Some((host, network)) = was {
-                self.count(&host, network, false);
+            if let Some((host, network, set)) = was {
+                self.count(&host, network, set, false);
             }
-            if let Some((host, network)) = is {
-                self.count(&host, network, true);
+            if let Some((host, network, set)) = is {
+                self.count(&host, network, set, true);
             }
         }
     }
 
-    fn count(&mut self, host: &HostName, network: NetworkId, up: bool) {
+    fn count(&mut self, host: &HostName, network: NetworkId, set: Option<SetKey>, up: bool) {
         count(&mut self.hosts_of_network, &network, host, up);
         count(&mut self.networks_of_host, host, &network, up);
+        if let Some(set) = set {
+            count(&mut self.hosts_of_set, &set, host, up);
+            count(&mut self.sets_of_host, host, &set, up);
+        }
     }
 
     /// Follows a hypervisor; `bound` are the ports that name its old or new name or system id.
@@ -255,7 +318,7 @@ impl Index {
         }
         for port in bound.clone() {
             if let Some(host) = self.bound_host(port).cloned() {
-                self.count(&host, port.network_id, false);
+                self.count(&host, port.network_id, self.set_of(port), false);
             }
         }
         if let Some(it) = before {
@@ -269,7 +332,7 @@ impl Index {
         }
         for port in bound {
             if let Some(host) = self.bound_host(port).cloned() {
-                self.count(&host, port.network_id, true);
+                self.count(&host, port.network_id, self.set_of(port), true);
             }
         }
     }
@@ -329,6 +392,14 @@ impl Index {
         self.routers_of_project.shift(before.map(project), after.map(project));
         let key = |it: &Router| (it.key, it.id);
         rekey(&mut self.router_by_key, before.map(key), after.map(key));
+        if before.map(|it| &it.routes) != after.map(|it| &it.routes) {
+            for (router, route) in before.into_iter().flat_map(|it| it.routes.iter().map(|route| (it.id, route))) {
+                self.routers_by_nexthop.remove(&route.nexthop, &router);
+            }
+            for (router, route) in after.into_iter().flat_map(|it| it.routes.iter().map(|route| (it.id, route))) {
+                self.routers_by_nexthop.insert(route.nexthop, router);
+            }
+        }
     }
 
     pub(crate) fn vif(&mut self, before: Option<&Vif>, after: Option<&Arc<Vif>>) {

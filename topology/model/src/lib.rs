@@ -11,6 +11,7 @@ mod draft;
 mod id;
 mod index;
 mod limits;
+mod load;
 pub mod logical;
 mod physical;
 mod record;

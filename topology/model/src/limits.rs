@@ -19,6 +19,8 @@ pub struct Limits {
     pub max_host_routes: usize,
     /// Allowed address pairs of one port.
     pub max_address_pairs: usize,
+    /// Routes of one router beyond its interfaces.
+    pub max_routes: usize,
 }
 
 impl Default for Limits {
@@ -30,6 +32,7 @@ impl Default for Limits {
             max_dns_nameservers: 5,
             max_host_routes: 20,
             max_address_pairs: 10,
+            max_routes: 30,
         }
     }
 }

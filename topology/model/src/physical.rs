@@ -71,3 +71,16 @@ pub struct Zones {
     /// The zone given last; 0 if none was given.
     pub last: u32,
 }
+
+impl Zones {
+    /// A hypervisor that has none yet.
+    pub(crate) fn none(host: HostKey) -> Self {
+        Self { host, of: BTreeMap::new(), unflushed: BTreeSet::new(), last: 0 }
+    }
+
+    /// Whether each zone is there and given once, so that no two networks share one.
+    pub(crate) fn are_sound(&self) -> bool {
+        let given: BTreeSet<&Zone> = self.of.values().chain(&self.unflushed).collect();
+        given.len() == self.of.len() + self.unflushed.len() && given.iter().all(|it| (1..=Zone::MAX).contains(&it.0))
+    }
+}

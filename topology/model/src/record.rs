@@ -174,6 +174,15 @@ pub enum LoadError {
         /// What it names.
         named: RecordKey,
     },
+    /// A port has groups without port security, or groups that are no set.
+    #[error("port {0} has security groups without port security, or no set of them is there")]
+    Groups(PortId),
+    /// A set of no port, or of the same groups as another.
+    #[error("set {0} of security groups is no port's, or has the same groups as another")]
+    Set(SetKey),
+    /// A hypervisor's zones contradict each other.
+    #[error("a conntrack zone of hypervisor {0} is out of range, given twice or of no network")]
+    Zones(HostKey),
     /// Two hypervisors share a name, a system id or a tunnel endpoint.
     #[error("hypervisor {0} shares its name, system id or tunnel endpoint with another")]
     Hypervisor(HostName),

@@ -1,9 +1,14 @@
 //! Why a command is refused.
 
-use crate::{AllocationPool, HostName, MacAddress, NetworkId, PortId, RecordKey, SubnetId, VifType, Vni};
+mod wording;
+
+use crate::{
+    AddressGroupId, AllocationPool, Ethertype, HostName, MacAddress, NetworkId, PortId, RecordKey, Route, RouterId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, VifType, Vni,
+};
 use ipnet::IpNet;
-use std::fmt;
 use std::net::IpAddr;
+use wording::{Joined, Listed, Named, Pool, Prefix, Prefixes, Range, Routes};
 
 /// The class of a refusal; each is one HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +55,79 @@ pub enum Rejection {
     /// No such hypervisor.
     #[error("Hypervisor {0} could not be found.")]
     HypervisorNotFound(HostName),
+    /// No such router.
+    #[error("Router {0} could not be found")]
+    RouterNotFound(RouterId),
+    /// The port is no interface of the router.
+    #[error("Router {router} does not have an interface with id {port}")]
+    RouterInterfaceNotFound {
+        /// The router.
+        router: RouterId,
+        /// The port.
+        port: PortId,
+    },
+    /// The router has no interface in the subnet.
+    #[error("Router {router} has no interface on subnet {subnet}")]
+    RouterInterfaceNotFoundForSubnet {
+        /// The router.
+        router: RouterId,
+        /// The subnet.
+        subnet: SubnetId,
+    },
+    /// Interfaces are in the way of a router's end.
+    #[error("Router {router} has ports still attached: {}", Listed(.ports))]
+    RouterInUse {
+        /// The router.
+        router: RouterId,
+        /// Its interfaces.
+        ports: Vec<PortId>,
+    },
+    /// A route leads by the subnet.
+    #[error(
+        "Router interface for subnet {subnet} on router {router} cannot be deleted, as it is required by one or more \
+         routes."
+    )]
+    RouterInterfaceInUseByRoute {
+        /// The router.
+        router: RouterId,
+        /// The subnet.
+        subnet: SubnetId,
+    },
+    /// A route that leads nowhere.
+    #[error("Invalid format for routes: {}, {reason}", Routes(.routes))]
+    InvalidRoutes {
+        /// All routes asked for.
+        routes: Vec<Route>,
+        /// What is wrong with one of them.
+        reason: &'static str,
+    },
+    /// Too many routes.
+    #[error("Unable to complete operation for {router}. The number of routes exceeds the maximum {quota}.")]
+    RoutesExhausted {
+        /// The router.
+        router: RouterId,
+        /// The limit.
+        quota: usize,
+    },
+    /// The interface has no address of the subnet.
+    #[error("Subnet on port {port} does not match the requested subnet {subnet}.")]
+    SubnetMismatchForPort {
+        /// The port.
+        port: PortId,
+        /// The subnet.
+        subnet: SubnetId,
+    },
+    /// A router's interface goes by way of the router.
+    #[error("Port {port} cannot be deleted directly via the port API: has device owner {owner}.")]
+    ServicePortInUse {
+        /// The port.
+        port: PortId,
+        /// Its device owner.
+        owner: String,
+    },
+    /// A request that a router cannot do.
+    #[error("Bad router request: {0}.")]
+    BadRouterRequest(String),
     /// Ports are in the way of a network's end.
     #[error(
         "Unable to complete operation on network {network}. There are one or more ports still in \
@@ -255,6 +333,117 @@ pub enum Rejection {
     /// Too many address pairs.
     #[error("The number of allowed address pair exceeds the maximum {0}.")]
     AllowedAddressPairExhausted(usize),
+    /// No such security group.
+    #[error("Security group {0} does not exist")]
+    SecurityGroupNotFound(SecurityGroupId),
+    /// No such rule of a security group.
+    #[error("Security group rule {0} does not exist")]
+    SecurityGroupRuleNotFound(SecurityGroupRuleId),
+    /// Ports have the group.
+    #[error("Security Group {0} in use.")]
+    SecurityGroupInUse(SecurityGroupId),
+    /// Only an admin may delete a group `default`; the model lets everybody, since it knows no callers.
+    #[error("Insufficient rights for removing default security group.")]
+    SecurityGroupCannotRemoveDefault,
+    /// The group `default` keeps its name.
+    #[error("Updating default security group not allowed.")]
+    SecurityGroupCannotUpdateDefault,
+    /// No other group may be called `default`.
+    #[error("Default security group already exists.")]
+    SecurityGroupDefaultAlreadyExists,
+    /// Groups with and without state do not go together.
+    #[error("Error {0} while attempting the operation.")]
+    SecurityGroupConflict(&'static str),
+    /// Ports without a protocol that has them.
+    #[error("Must also specify protocol if port range is given.")]
+    SecurityGroupProtocolRequiredWithPorts,
+    /// A range that lacks an end, or ends before it starts.
+    #[error("For TCP/UDP protocols, port_range_min must be <= port_range_max")]
+    SecurityGroupInvalidPortRange,
+    /// A port that there is not.
+    #[error("Invalid value for port {0}")]
+    SecurityGroupInvalidPortValue(u16),
+    /// A type or code of ICMP that there is not.
+    #[error("Invalid value for ICMP {field} ({attr}) {value}. It must be 0 to 255.")]
+    SecurityGroupInvalidIcmpValue {
+        /// `type` or `code`.
+        field: &'static str,
+        /// The attribute that it comes in.
+        attr: &'static str,
+        /// The value.
+        value: u16,
+    },
+    /// A code of ICMP without a type.
+    #[error("ICMP code (port-range-max) {0} is provided but ICMP type (port-range-min) is missing.")]
+    SecurityGroupMissingIcmpType(u16),
+    /// The protocol has no ports.
+    #[error(
+        "Ports cannot be specified for protocol {0}. Ports are only supported for DCCP, SCTP, TCP, \
+         UDP, UDPLITE."
+    )]
+    SecurityGroupInvalidProtocolForPort(u8),
+    /// A protocol of IPv6 in a rule about IPv4.
+    #[error("Invalid ethertype {ethertype} for protocol {protocol}.")]
+    SecurityGroupEthertypeConflictWithProtocol {
+        /// The version of IP.
+        ethertype: Ethertype,
+        /// The protocol, as it was asked for.
+        protocol: String,
+    },
+    /// A prefix of another version of IP than the rule is about.
+    #[error("Conflicting value ethertype {ethertype} for CIDR {cidr}")]
+    SecurityGroupRuleParameterConflict {
+        /// The version of IP.
+        ethertype: Ethertype,
+        /// The prefix.
+        cidr: IpNet,
+    },
+    /// The group has such a rule.
+    #[error("Security group rule already exists. Rule id is {0}.")]
+    SecurityGroupRuleExists(SecurityGroupRuleId),
+    /// The same rule twice.
+    #[error("Duplicate Security Group Rule in POST.")]
+    DuplicateSecurityGroupRuleInPost,
+    /// Rules of several groups at once.
+    #[error("Only allowed to update rules for one security profile at a time")]
+    SecurityGroupNotSingleGroupRules,
+    /// Rules of several projects at once.
+    #[error("Multiple project_ids in bulk security group rule create not allowed")]
+    SecurityGroupRulesNotSingleProject,
+    /// Groups need port security.
+    #[error(
+        "Port security must be enabled and port must have an IP address in order to use security \
+         groups."
+    )]
+    PortSecurityAndIPRequiredForSecurityGroups,
+    /// Port security stays while the port has groups.
+    #[error(
+        "Port has security group associated. Cannot disable port security or IP address until \
+         security group is removed."
+    )]
+    PortSecurityPortHasSecurityGroup,
+    /// No such address group.
+    #[error("Address group {0} could not be found.")]
+    AddressGroupNotFound(AddressGroupId),
+    /// Rules name the address group.
+    #[error("Address group {0} is in use on one or more security group rules.")]
+    AddressGroupInUse(AddressGroupId),
+    /// The address group lacks these.
+    #[error("Addresses {} not found in the address group {group}.", Prefixes(.addresses))]
+    AddressesNotFound {
+        /// The addresses.
+        addresses: Vec<IpNet>,
+        /// The address group.
+        group: AddressGroupId,
+    },
+    /// The address group has these already.
+    #[error("Addresses {} already exist in the address group {group}.", Prefixes(.addresses))]
+    AddressesAlreadyExist {
+        /// The addresses.
+        addresses: Vec<IpNet>,
+        /// The address group.
+        group: AddressGroupId,
+    },
     /// The record has another revision than expected.
     #[error("Constrained to {expected}, but current revision is {current}")]
     RevisionNumberConstraintFailed {
@@ -305,6 +494,16 @@ impl Rejection {
             Self::SubnetNotFound(_) => "SubnetNotFound",
             Self::PortNotFound(_) => "PortNotFound",
             Self::HypervisorNotFound(_) => "HypervisorNotFound",
+            Self::RouterNotFound(_) => "RouterNotFound",
+            Self::RouterInterfaceNotFound { .. } => "RouterInterfaceNotFound",
+            Self::RouterInterfaceNotFoundForSubnet { .. } => "RouterInterfaceNotFoundForSubnet",
+            Self::RouterInUse { .. } => "RouterInUse",
+            Self::RouterInterfaceInUseByRoute { .. } => "RouterInterfaceInUseByRoute",
+            Self::InvalidRoutes { .. } => "InvalidRoutes",
+            Self::RoutesExhausted { .. } => "RoutesExhausted",
+            Self::SubnetMismatchForPort { .. } => "SubnetMismatchForPort",
+            Self::ServicePortInUse { .. } => "ServicePortInUse",
+            Self::BadRouterRequest(_) => "BadRequest",
             Self::NetworkInUse { .. } => "NetworkInUse",
             Self::SubnetInUse(_) => "SubnetInUse",
             Self::PortInUse { .. } => "PortInUse",
@@ -334,6 +533,31 @@ impl Rejection {
             Self::AddressPairAndPortSecurityRequired => "AddressPairAndPortSecurityRequired",
             Self::DuplicateAddressPairInRequest { .. } => "DuplicateAddressPairInRequest",
             Self::AllowedAddressPairExhausted(_) => "AllowedAddressPairExhausted",
+            Self::SecurityGroupNotFound(_) => "SecurityGroupNotFound",
+            Self::SecurityGroupRuleNotFound(_) => "SecurityGroupRuleNotFound",
+            Self::SecurityGroupInUse(_) => "SecurityGroupInUse",
+            Self::SecurityGroupCannotRemoveDefault => "SecurityGroupCannotRemoveDefault",
+            Self::SecurityGroupCannotUpdateDefault => "SecurityGroupCannotUpdateDefault",
+            Self::SecurityGroupDefaultAlreadyExists => "SecurityGroupDefaultAlreadyExists",
+            Self::SecurityGroupConflict(_) => "SecurityGroupConflict",
+            Self::SecurityGroupProtocolRequiredWithPorts => "SecurityGroupProtocolRequiredWithPorts",
+            Self::SecurityGroupInvalidPortRange => "SecurityGroupInvalidPortRange",
+            Self::SecurityGroupInvalidPortValue(_) => "SecurityGroupInvalidPortValue",
+            Self::SecurityGroupInvalidIcmpValue { .. } => "SecurityGroupInvalidIcmpValue",
+            Self::SecurityGroupMissingIcmpType(_) => "SecurityGroupMissingIcmpType",
+            Self::SecurityGroupInvalidProtocolForPort(_) => "SecurityGroupInvalidProtocolForPort",
+            Self::SecurityGroupEthertypeConflictWithProtocol { .. } => "SecurityGroupEthertypeConflictWithProtocol",
+            Self::SecurityGroupRuleParameterConflict { .. } => "SecurityGroupRuleParameterConflict",
+            Self::SecurityGroupRuleExists(_) => "SecurityGroupRuleExists",
+            Self::DuplicateSecurityGroupRuleInPost => "DuplicateSecurityGroupRuleInPost",
+            Self::SecurityGroupNotSingleGroupRules => "SecurityGroupNotSingleGroupRules",
+            Self::SecurityGroupRulesNotSingleProject => "SecurityGroupRulesNotSingleProject",
+            Self::PortSecurityAndIPRequiredForSecurityGroups => "PortSecurityAndIPRequiredForSecurityGroups",
+            Self::PortSecurityPortHasSecurityGroup => "PortSecurityPortHasSecurityGroup",
+            Self::AddressGroupNotFound(_) => "AddressGroupNotFound",
+            Self::AddressGroupInUse(_) => "AddressGroupInUse",
+            Self::AddressesNotFound { .. } => "AddressesNotFound",
+            Self::AddressesAlreadyExist { .. } => "AddressesAlreadyExist",
             Self::RevisionNumberConstraintFailed { .. } => "RevisionNumberConstraintFailed",
             Self::AlreadyExists(_) => "Conflict",
             Self::NumbersExhausted(_) => "ResourceExhausted",
@@ -348,8 +572,18 @@ impl Rejection {
             Self::NetworkNotFound(_)
             | Self::SubnetNotFound(_)
             | Self::PortNotFound(_)
+            | Self::RouterNotFound(_)
+            | Self::RouterInterfaceNotFound { .. }
+            | Self::RouterInterfaceNotFoundForSubnet { .. }
+            | Self::SecurityGroupNotFound(_)
+            | Self::SecurityGroupRuleNotFound(_)
+            | Self::AddressGroupNotFound(_)
+            | Self::AddressesNotFound { .. }
             | Self::HypervisorNotFound(_) => RejectionClass::NotFound,
-            Self::NetworkInUse { .. }
+            Self::RouterInUse { .. }
+            | Self::RouterInterfaceInUseByRoute { .. }
+            | Self::ServicePortInUse { .. }
+            | Self::NetworkInUse { .. }
             | Self::SubnetInUse(_)
             | Self::PortInUse { .. }
             | Self::PortBound { .. }
@@ -365,10 +599,23 @@ impl Rejection {
             | Self::InvalidSharedSetting(_)
             | Self::NetworkMTUSubnetConflict { .. }
             | Self::AddressPairAndPortSecurityRequired
+            | Self::SecurityGroupInUse(_)
+            | Self::SecurityGroupCannotRemoveDefault
+            | Self::SecurityGroupCannotUpdateDefault
+            | Self::SecurityGroupDefaultAlreadyExists
+            | Self::SecurityGroupConflict(_)
+            | Self::SecurityGroupRuleExists(_)
+            | Self::DuplicateSecurityGroupRuleInPost
+            | Self::PortSecurityPortHasSecurityGroup
+            | Self::AddressGroupInUse(_)
             | Self::AlreadyExists(_)
             | Self::HypervisorNameInUse { .. }
             | Self::EncapIpInUse { .. } => RejectionClass::Conflict,
-            Self::InvalidIpForNetwork(_)
+            Self::InvalidRoutes { .. }
+            | Self::RoutesExhausted { .. }
+            | Self::SubnetMismatchForPort { .. }
+            | Self::BadRouterRequest(_)
+            | Self::InvalidIpForNetwork(_)
             | Self::InvalidIpForSubnet(_)
             | Self::AllocationOnAutoAddressSubnet { .. }
             | Self::InvalidInput(_)
@@ -378,6 +625,18 @@ impl Rejection {
             | Self::DNSNameServersExhausted { .. }
             | Self::InvalidSubnetServiceType(_)
             | Self::DuplicateAddressPairInRequest { .. }
+            | Self::SecurityGroupProtocolRequiredWithPorts
+            | Self::SecurityGroupInvalidPortRange
+            | Self::SecurityGroupInvalidPortValue(_)
+            | Self::SecurityGroupInvalidIcmpValue { .. }
+            | Self::SecurityGroupMissingIcmpType(_)
+            | Self::SecurityGroupInvalidProtocolForPort(_)
+            | Self::SecurityGroupEthertypeConflictWithProtocol { .. }
+            | Self::SecurityGroupRuleParameterConflict { .. }
+            | Self::SecurityGroupNotSingleGroupRules
+            | Self::SecurityGroupRulesNotSingleProject
+            | Self::PortSecurityAndIPRequiredForSecurityGroups
+            | Self::AddressesAlreadyExist { .. }
             | Self::AllowedAddressPairExhausted(_) => RejectionClass::BadRequest,
             Self::RevisionNumberConstraintFailed { .. } => RejectionClass::PreconditionFailed,
             Self::NoNetworkAvailable | Self::NetworkMacAddressGenerationFailure(_) | Self::NumbersExhausted(_) => {
@@ -394,69 +653,5 @@ impl Rejection {
     /// The detail of Neutron's error bodies, which is empty for all of these faults.
     pub const fn detail(&self) -> &'static str {
         ""
-    }
-}
-
-/// Ids as Neutron lists them: commas without spaces.
-struct Joined<'a>(&'a [PortId]);
-
-impl fmt::Display for Joined<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, id) in self.0.iter().enumerate() {
-            if at > 0 {
-                f.write_str(",")?;
-            }
-            id.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-/// A pool as netaddr prints a range.
-struct Range<'a>(&'a AllocationPool);
-
-impl fmt::Display for Range<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.0.start, self.0.end)
-    }
-}
-
-/// A pool as Python prints the request's dictionary, which is all there is when no range can be
-/// made of it.
-struct Pool<'a>(&'a AllocationPool);
-
-impl fmt::Display for Pool<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{'start': '{}', 'end': '{}'}}", self.0.start, self.0.end)
-    }
-}
-
-/// A single address without its length, a prefix with it, as users write them.
-struct Prefix<'a>(&'a IpNet);
-
-impl fmt::Display for Prefix<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.prefix_len() == self.0.max_prefix_len() { self.0.addr().fmt(f) } else { self.0.fmt(f) }
-    }
-}
-
-/// A record by kind and id.
-struct Named<'a>(&'a RecordKey);
-
-impl fmt::Display for Named<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            RecordKey::Network(id) => write!(f, "Network {id}"),
-            RecordKey::Subnet(id) => write!(f, "Subnet {id}"),
-            RecordKey::AddressGroup(id) => write!(f, "Address group {id}"),
-            RecordKey::SecurityGroup(id) => write!(f, "Security group {id}"),
-            RecordKey::SecurityGroupRule(id) => write!(f, "Security group rule {id}"),
-            RecordKey::SecuritySet(key) => write!(f, "Security set {key}"),
-            RecordKey::Router(id) => write!(f, "Router {id}"),
-            RecordKey::Zones(key) => write!(f, "The record of zones of hypervisor {key}"),
-            RecordKey::Port(id) => write!(f, "Port {id}"),
-            RecordKey::Hypervisor(key) => write!(f, "Hypervisor {key}"),
-            RecordKey::Counters => f.write_str("The record of counters"),
-        }
     }
 }

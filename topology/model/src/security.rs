@@ -1,5 +1,7 @@
 //! What is asked of a topology about security groups.
 
+use crate::transact::default_id;
+use crate::tree::Tree;
 use crate::{
     AddressGroup, AddressGroupId, AddressGroupKey, GroupKey, HostKey, HostName, NetworkKey, Port, RuleKey,
     SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, SetKey, Topology, Zone, Zones,
@@ -26,7 +28,7 @@ impl Topology {
 
     /// The security group `default` of a project.
     pub fn default_security_group(&self, project: &str) -> Option<&Arc<SecurityGroup>> {
-        self.security_groups_of_project(project).find(|group| group.name == "default")
+        self.security_groups.get(&default_id(project))
     }
 
     /// The security group with this number in flows.
@@ -96,11 +98,32 @@ impl Topology {
 
     /// The set of a port's security groups; none without port security.
     pub fn set_of(&self, port: &Port) -> Option<&Arc<SecuritySet>> {
-        if !port.port_security_enabled {
-            return None;
-        }
-        let groups: BTreeSet<_> = port.security_groups.iter().copied().collect();
-        self.security_sets.get(self.index.set_by_groups.get(&groups)?)
+        self.security_sets.get(&self.index.set_of(port)?)
+    }
+
+    /// Whether connections of the set's ports are followed. Its groups agree on it; the set of no groups is stateful.
+    pub fn is_stateful(&self, set: &SecuritySet) -> bool {
+        set.groups.iter().all(|group| self.security_group(*group).is_none_or(|group| group.stateful))
+    }
+
+    /// The sets with a rule that names a security group as remote, by number.
+    pub fn sets_naming(&self, group: SecurityGroupId) -> impl Iterator<Item = &Arc<SecuritySet>> {
+        self.sets_of_rules(self.rules_by_remote(group))
+    }
+
+    /// The sets with a rule that names an address group, by number.
+    pub fn sets_naming_addresses(&self, group: AddressGroupId) -> impl Iterator<Item = &Arc<SecuritySet>> {
+        self.sets_of_rules(self.rules_by_addresses(group))
+    }
+
+    fn sets_of_rules<'a>(
+        &'a self,
+        rules: impl Iterator<Item = &'a Arc<SecurityGroupRule>>,
+    ) -> impl Iterator<Item = &'a Arc<SecuritySet>> {
+        let groups: BTreeSet<SecurityGroupId> = rules.map(|rule| rule.security_group_id).collect();
+        let keys: BTreeSet<SetKey> =
+            groups.iter().flat_map(|group| self.index.sets_of_group.of(group)).copied().collect();
+        keys.into_iter().filter_map(|key| self.security_sets.get(&key))
     }
 
     /// The sets that a security group is in, by number.
@@ -108,35 +131,40 @@ impl Topology {
         self.index.sets_of_group.of(&group).filter_map(|key| self.security_sets.get(key))
     }
 
-    /// The ports that have a security group, port security or not, by id.
-    pub fn ports_of_group(&self, _group: SecurityGroupId) -> impl Iterator<Item = &Arc<Port>> {
-        std::iter::empty()
+    /// The ports of a set, by number.
+    pub fn ports_of_set(&self, set: SetKey) -> impl Iterator<Item = &Arc<Port>> {
+        self.index.ports_of_set.of(&set).filter_map(|key| self.port_by_key(*key))
+    }
+
+    /// The ports that have a security group, set by set, each by number. They all have port security.
+    pub fn ports_of_group(&self, group: SecurityGroupId) -> impl Iterator<Item = &Arc<Port>> {
+        self.sets_of_group(group).flat_map(|set| self.ports_of_set(set.key))
     }
 
     /// The addresses by which a rule with this group as remote knows the group's ports, each once: fixed addresses and
     /// address pairs of ports with port security, host bits zero.
-    pub fn addresses_of_group(&self, _group: SecurityGroupId) -> impl Iterator<Item = IpNet> {
-        std::iter::empty()
+    pub fn addresses_of_group(&self, group: SecurityGroupId) -> impl Iterator<Item = IpNet> {
+        self.index.addresses_of_group.get(&group).into_iter().flat_map(Tree::keys).copied()
     }
 
     /// Whether [`addresses_of_group`](Self::addresses_of_group) has this address.
-    pub fn is_address_of_group(&self, _group: SecurityGroupId, _address: IpNet) -> bool {
-        false
+    pub fn is_address_of_group(&self, group: SecurityGroupId, address: IpNet) -> bool {
+        self.index.addresses_of_group.get(&group).is_some_and(|addresses| addresses.contains_key(&address))
     }
 
     /// The hypervisors that ports of a set are bound to, with how many, by name.
-    pub fn hosts_of_set(&self, _set: SetKey) -> impl Iterator<Item = (&HostName, u32)> {
-        std::iter::empty()
+    pub fn hosts_of_set(&self, set: SetKey) -> impl Iterator<Item = (&HostName, u32)> {
+        self.index.hosts_of_set.get(&set).into_iter().flatten().map(|(host, count)| (host, *count))
     }
 
-    /// The sets that have ports bound to a hypervisor, with how many ports.
-    pub fn sets_on(&self, _host: &HostName) -> impl Iterator<Item = (SetKey, u32)> {
-        std::iter::empty()
+    /// The sets that have ports bound to a hypervisor, with how many ports, by number.
+    pub fn sets_on(&self, host: &HostName) -> impl Iterator<Item = (SetKey, u32)> + use<'_> {
+        self.index.sets_of_host.get(host).into_iter().flatten().map(|(set, count)| (*set, *count))
     }
 
     /// How many ports of a set are bound to a hypervisor.
-    pub fn bound_count_of_set(&self, _set: SetKey, _host: &HostName) -> u32 {
-        0
+    pub fn bound_count_of_set(&self, set: SetKey, host: &HostName) -> u32 {
+        self.index.hosts_of_set.get(&set).and_then(|hosts| hosts.get(host)).copied().unwrap_or(0)
     }
 
     /// The conntrack zones of a hypervisor.

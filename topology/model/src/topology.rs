@@ -5,10 +5,10 @@ use crate::change::{Change, Diff};
 use crate::index::Index;
 use crate::tree::Tree;
 use crate::{
-    AddressGroup, AddressGroupId, Counters, HostKey, HostName, Hypervisor, Limits, Liveness, LoadError, MacAddress,
-    Network, NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId, Record, Revision, Router, RouterId,
-    SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, Segment, SetKey, Subnet,
-    SubnetId, Vif, VifType, Vni, Zones,
+    AddressGroup, AddressGroupId, Counters, HostKey, HostName, Hypervisor, Limits, Liveness, MacAddress, Network,
+    NetworkId, NetworkKey, Port, PortId, PortKey, ProjectId, Record, Revision, Router, RouterId, SecurityGroup,
+    SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, SetKey, Subnet, SubnetId, Vif, VifType, Vni,
+    Zones,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -77,112 +77,6 @@ impl Topology {
         }
     }
 
-    /// The topology that left these records behind, in any order, without facts that do not
-    /// outlive the process.
-    ///
-    /// # Errors
-    /// Records that contradict each other: see [`LoadError`].
-    pub fn load(limits: Limits, records: impl Iterator<Item = Record>, revision: Revision) -> Result<Self, LoadError> {
-        let mut records: Vec<Record> = records.collect();
-        records.sort_by_key(Record::key);
-        if let Some(pair) = records.windows(2).find(|pair| pair[0].key() == pair[1].key()) {
-            return Err(LoadError::Twice(pair[0].key()));
-        }
-        let mut topology = Self::new(limits);
-        topology.revision = revision;
-        for record in records {
-            topology.take_in(record)?;
-        }
-        Ok(topology)
-    }
-
-    /// Takes in a record; networks come before subnets, those before ports, as keys are ordered.
-    fn take_in(&mut self, record: Record) -> Result<(), LoadError> {
-        let key = record.key();
-        let missing = |network| LoadError::NoNetwork { record: key, network };
-        match &record {
-            Record::Network(it) => {
-                if self.index.network_by_key.contains_key(&it.key) {
-                    return Err(LoadError::NetworkKey { network: it.id, key: it.key });
-                }
-                let Segment::Vxlan { vni } = it.segment;
-                if self.index.network_by_vni.contains_key(&vni) {
-                    return Err(LoadError::Vni { network: it.id, vni });
-                }
-            }
-            Record::Subnet(it) => {
-                if self.network(it.network_id).is_none() {
-                    return Err(missing(it.network_id));
-                }
-            }
-            Record::Port(it) => {
-                if self.network(it.network_id).is_none() {
-                    return Err(missing(it.network_id));
-                }
-                if self.index.port_by_key.contains_key(&it.key) {
-                    return Err(LoadError::PortKey { port: it.id, key: it.key });
-                }
-                self.check_addresses(it)?;
-            }
-            Record::Hypervisor(it) => {
-                let aliases = &self.index.host_by_alias;
-                if aliases.contains_key(&it.name)
-                    || aliases.contains_key(it.system_id.as_str())
-                    || self.index.host_by_encap.contains_key(&it.encap_ip)
-                    || self.index.host_by_key.contains_key(&it.key)
-                {
-                    return Err(LoadError::Hypervisor(it.name.clone()));
-                }
-            }
-            Record::AddressGroup(_)
-            | Record::SecurityGroup(_)
-            | Record::SecurityGroupRule(_)
-            | Record::SecuritySet(_)
-            | Record::Router(_)
-            | Record::Zones(_)
-            | Record::Counters(_) => {}
-        }
-        self.apply(&match record {
-            Record::Network(it) => Change::Network(made(it)),
-            Record::Subnet(it) => Change::Subnet(made(it)),
-            Record::Port(it) => Change::Port(made(self.sharing(it))),
-            Record::AddressGroup(it) => Change::AddressGroup(made(it)),
-            Record::SecurityGroup(it) => Change::SecurityGroup(made(it)),
-            Record::SecurityGroupRule(it) => Change::SecurityGroupRule(made(it)),
-            Record::SecuritySet(it) => Change::SecuritySet(made(it)),
-            Record::Router(it) => Change::Router(made(it)),
-            Record::Zones(it) => Change::Zones(made(it)),
-            Record::Hypervisor(it) => Change::Hypervisor(made(it)),
-            Record::Counters(after) => Change::Counters { before: self.counters, after },
-        });
-        Ok(())
-    }
-
-    fn check_addresses(&self, port: &Port) -> Result<(), LoadError> {
-        if self.mac_holder(port.network_id, port.mac_address).is_some() {
-            return Err(LoadError::Address(port.id));
-        }
-        for (at, fixed) in port.fixed_ips.iter().enumerate() {
-            let subnet = self.subnet(fixed.subnet_id);
-            if subnet.is_none_or(|subnet| subnet.network_id != port.network_id) {
-                let subnet = fixed.subnet_id;
-                return Err(LoadError::NoSubnet { port: port.id, subnet });
-            }
-            let taken = self.address_holder(fixed.subnet_id, fixed.ip_address).is_some();
-            if taken || port.fixed_ips[..at].contains(fixed) {
-                return Err(LoadError::Address(port.id));
-            }
-        }
-        Ok(())
-    }
-
-    /// The port with its owner and host sharing the memory of those of other ports.
-    fn sharing(&self, port: Arc<Port>) -> Arc<Port> {
-        let mut port = Arc::unwrap_or_clone(port);
-        self.share_names(&mut port);
-        Arc::new(port)
-    }
-
     /// Lets a port's owner and host share the memory of those of other records.
     pub(crate) fn share_names(&self, port: &mut Port) {
         if let Some(known) = self.index.ports_of_project.key(&port.project_id) {
@@ -217,6 +111,7 @@ impl Topology {
             Change::Port(Diff { before, after }) => {
                 self.index.port(before.as_deref(), after.as_deref());
                 replace(&mut self.ports, before.as_ref().map(|it| it.id), after.as_ref().map(|it| (it.id, it.clone())));
+                self.follow_interface(before.as_deref(), after.as_deref());
             }
             Change::AddressGroup(Diff { before, after }) => {
                 self.index.address_group(before.as_deref(), after.as_deref());
@@ -557,8 +452,4 @@ impl Topology {
         let known = self.index.networks_of_project.key(&project).cloned();
         known.unwrap_or(project)
     }
-}
-
-fn made<T>(after: Arc<T>) -> Diff<T> {
-    Diff { before: None, after: Some(after) }
 }

@@ -2,7 +2,7 @@
 
 use super::{Bound, Feature};
 use crate::cookie::Object;
-use crate::packet::{arp, dhcp, ethertype, icmpv6, protocol};
+use crate::packet::{arp, dhcp, ethertype, icmpv6};
 use crate::register::SOURCE_PORT;
 use crate::{Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -84,14 +84,9 @@ impl Sources {
             }
         }
         sources.macs.retain(|mac| !mac.is_multicast());
-        sources.v6.extend(sources.macs.iter().map(|&mac| (mac, Ipv6Net::from(link_local(mac)))));
+        sources.v6.extend(sources.macs.iter().map(|&mac| (mac, Ipv6Net::from(mac.link_local()))));
         sources
     }
-}
-
-/// The link-local address that a host forms from its link-layer address (RFC 4291, appendix A).
-fn link_local(MacAddress([a, b, c, d, e, f]): MacAddress) -> Ipv6Addr {
-    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
 }
 
 struct Sender<'a> {
@@ -118,14 +113,8 @@ impl Sender<'_> {
     fn without_address(&mut self, mac: MacAddress, speaks_ipv4: bool) {
         let from = Match::new().eth_src(mac.0);
         if speaks_ipv4 {
-            let request = from
-                .clone()
-                .ip()
-                .ip_proto(protocol::UDP)
-                .ipv4_src(Ipv4Addr::UNSPECIFIED)
-                .with(Field::UdpSrc, u128::from(dhcp::CLIENT))
-                .with(Field::UdpDst, u128::from(dhcp::SERVER));
-            self.lead(Table::Admission, Priority::Bootstrap, request, Purpose::DhcpRequest, Table::Forward);
+            let request = dhcp::request().eth_src(mac.0).ipv4_src(Ipv4Addr::UNSPECIFIED);
+            self.lead(Table::Admission, Priority::Bootstrap, request, Purpose::DhcpRequest, Table::Services);
             let probe = arp_from(mac, Ipv4Net::from(Ipv4Addr::UNSPECIFIED)).with(Field::ArpOp, arp::REQUEST);
             self.lead(Table::Admission, Priority::Bootstrap, probe, Purpose::ArpProbe, Table::Arp);
         }
@@ -169,6 +158,9 @@ impl Sender<'_> {
         for (matching, next) in [(arp::request(), Table::Arp), (question.clone(), Table::NdAdmission)] {
             self.allow(matching, Purpose::Unchecked, next);
         }
+        for matching in [dhcp::request(), dhcp::request_v6(), icmpv6::of(icmpv6::ROUTER_SOLICITATION)] {
+            self.allow(matching, Purpose::Unchecked, Table::Services);
+        }
         self.discovery(solicitation(NO_OPTION), Purpose::Unchecked, Table::Forward);
         self.lead(Table::NdAdmission, Priority::Unchecked, question, Purpose::Unchecked, Table::Nd);
         self.lead(Table::Admission, Priority::Unchecked, Match::new(), Purpose::Unchecked, Table::Forward);
@@ -209,15 +201,4 @@ fn advertisement(net: Ipv6Net, tll: MacAddress) -> Match {
     icmpv6::of(icmpv6::NEIGHBOUR_ADVERTISEMENT)
         .ipv6_net(Field::NdTarget, net.addr(), net.prefix_len())
         .with(Field::NdTll, tll.to_u64().into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn link_local_addresses_are_made_of_the_link_layer_address() {
-        let mac = MacAddress([0xfa, 0x16, 0x3e, 0x01, 0x02, 0x03]);
-        assert_eq!(link_local(mac), "fe80::f816:3eff:fe01:203".parse::<Ipv6Addr>().expect("an address"));
-    }
 }

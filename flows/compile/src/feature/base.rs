@@ -1,14 +1,18 @@
 //! What every hypervisor holds, whatever networks there are.
 
+mod policy;
+mod routing;
+
 use super::Feature;
 use crate::bridge::{PATCH_INT, PATCH_TUN, VXLAN};
 use crate::cookie::Object;
 use crate::packet::{dhcp, ethertype, icmpv6, protocol};
 use crate::pipeline::{Miss, SPECS};
 use crate::register::{
-    CROSSING, CROSSING_NETWORK, CROSSING_PORT, Crossing, DESTINATION_PORT_KEY, FROM_TUNNEL, LOCAL_ONLY, NETWORK_KEY,
+    CROSSING, CROSSING_NETWORK, CROSSING_PORT, Crossing, DESTINATION_PORT_KEY, FROM_TUNNEL, LOCAL_ONLY, MULTICAST,
+    NETWORK_KEY,
 };
-use crate::{Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
+use crate::{Circle, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 use weir_model::{PortKey, Topology};
@@ -33,8 +37,10 @@ impl Feature for Base {
 
     fn dirty(&self, _: &Touched<'_>, _: &mut BTreeSet<Unit>) {}
 
-    fn everywhere(&self, _: &Topology, units: &mut Vec<Unit>) {
-        units.push(Unit::Base);
+    fn of_circle(&self, circle: Circle, _: &Topology, units: &mut Vec<Unit>) {
+        if circle == Circle::Everyone {
+            units.push(Unit::Base);
+        }
     }
 
     fn build(&self, _: Unit, _: &Topology, sink: &mut Sink) {
@@ -50,9 +56,12 @@ impl Feature for Base {
         guard(sink);
         unspecified(sink);
         nd_answer(sink);
+        let to_group = Match::new().eth_multicast();
+        let group = [MULTICAST.load(true)];
+        sink.lead(Table::Forward, Priority::Exception, to_group, step(), group, Table::Zone);
+        routing::build(sink);
+        policy::build(sink);
         deliver(sink);
-        let (table, object) = (Table::Forward, Priority::Exception);
-        sink.lead(table, object, Match::new().eth_multicast(), step(), [], Table::Flood);
         for (port, next) in [(PATCH_INT, Table::TunnelOutput), (VXLAN, Table::TunnelSource)] {
             let matching = Match::new().in_port(port.number);
             sink.lead(Table::TunnelClassify, Priority::Object, matching, step(), [], next);
@@ -95,13 +104,18 @@ fn guard(sink: &mut Sink) {
     for kind in [icmpv6::NEIGHBOUR_SOLICITATION, icmpv6::NEIGHBOUR_ADVERTISEMENT] {
         sink.lead(Table::Guard, Priority::Object, icmpv6::of(kind), step(), [], Table::NdAdmission);
     }
+    for question in [dhcp::request(), dhcp::request_v6(), icmpv6::of(icmpv6::ROUTER_SOLICITATION)] {
+        sink.lead(Table::Guard, Priority::Object, question, step(), [], Table::Services);
+    }
 }
 
 /// RFC 4862 section 5.4 (duplicate detection), RFC 4861 section 4.1 (router solicitation), RFC 3590 (joining groups).
 fn unspecified(sink: &mut Sink) {
     let detection = icmpv6::of(icmpv6::NEIGHBOUR_SOLICITATION);
     sink.lead(Table::Unspecified, Priority::Object, detection, step(), [], Table::Nd);
-    for kind in [icmpv6::ROUTER_SOLICITATION, icmpv6::MLD_REPORT, icmpv6::MLD_DONE, icmpv6::MLD2_REPORT] {
+    let router = icmpv6::of(icmpv6::ROUTER_SOLICITATION);
+    sink.lead(Table::Unspecified, Priority::Object, router, step(), [], Table::Services);
+    for kind in [icmpv6::MLD_REPORT, icmpv6::MLD_DONE, icmpv6::MLD2_REPORT] {
         sink.lead(Table::Unspecified, Priority::Object, icmpv6::of(kind), step(), [], Table::Forward);
     }
 }

@@ -4,9 +4,9 @@ use super::Feature;
 use crate::cookie::Object;
 use crate::register::{CROSSING, Crossing, FROM_TUNNEL, NETWORK};
 use crate::sink::group_of;
-use crate::{Bridge, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit, bridge, feature::tunnel};
+use crate::{Bridge, Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit, bridge, feature::tunnel};
 use std::collections::BTreeSet;
-use weir_model::{Hypervisor, Network, NetworkKey, Segment, Topology};
+use weir_model::{Network, NetworkKey, Segment, Topology};
 use weir_openflow::{Action, Bucket, BucketId, Match};
 
 /// Groups of networks and the flows that lead to them. Local ports are buckets of [`Unit::Vif`].
@@ -26,10 +26,11 @@ impl Feature for Broadcast {
         }
     }
 
-    fn of_network(&self, network: &Network, topology: &Topology, units: &mut Vec<Unit>) {
-        units.push(Unit::Flood(network.key));
-        let members = members(network, topology);
-        units.extend(members.map(|host| Unit::FloodMember(network.key, host.key)));
+    fn of_circle(&self, circle: Circle, topology: &Topology, units: &mut Vec<Unit>) {
+        if let Circle::Network(key) = circle {
+            units.push(Unit::Flood(key));
+            units.extend(circle.members(topology).into_iter().map(|host| Unit::FloodMember(key, host)));
+        }
     }
 
     fn build(&self, unit: Unit, topology: &Topology, sink: &mut Sink) {
@@ -60,11 +61,6 @@ impl Feature for Broadcast {
             _ => Scope::Nobody,
         }
     }
-}
-
-/// The hypervisors of a network.
-pub(crate) fn members<'a>(network: &Network, topology: &'a Topology) -> impl Iterator<Item = &'a Hypervisor> {
-    topology.hosts_of(network.id).filter_map(|(name, _)| topology.hypervisor(name)).map(AsRef::as_ref)
 }
 
 fn flood(network: &Network, sink: &mut Sink) {

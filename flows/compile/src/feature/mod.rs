@@ -4,18 +4,22 @@ mod admission;
 mod base;
 mod flood;
 mod responder;
+mod routing;
+mod security;
+mod services;
 mod switching;
 mod tunnel;
 mod vif;
+mod zone;
 
-pub(crate) use flood::members;
+pub use services::SERVICE_MAC;
 pub use switching::MAX_CLAIMS;
 pub(crate) use vif::plugged;
 
-use crate::{Scope, Sink, Table, Touched, Unit};
+use crate::{Circle, Scope, Sink, Table, Touched, Unit};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use weir_model::{Hypervisor, Network, Port, PortKey, Topology};
+use weir_model::{Hypervisor, Network, NetworkKey, Port, PortKey, Topology};
 
 /// A feature: which units it has, what makes them stale, and what they consist of. Everything is a pure function of
 /// the topology.
@@ -26,11 +30,8 @@ pub trait Feature: Sync {
     /// Adds the units that may differ after a change. It may name too many, never too few.
     fn dirty(&self, touched: &Touched<'_>, units: &mut BTreeSet<Unit>);
 
-    /// Adds the units whose scope is [`Scope::All`] or [`Scope::AllExcept`].
-    fn everywhere(&self, _topology: &Topology, _units: &mut Vec<Unit>) {}
-
-    /// Adds the units whose scope is [`Scope::Network`] or [`Scope::NetworkExcept`] of this network.
-    fn of_network(&self, _network: &Network, _topology: &Topology, _units: &mut Vec<Unit>) {}
+    /// Adds the units whose scope is a circle, or a circle without one of its members.
+    fn of_circle(&self, _circle: Circle, _topology: &Topology, _units: &mut Vec<Unit>) {}
 
     /// Adds the units whose scope is [`Scope::Host`] of this hypervisor.
     fn of_host(&self, _host: &Hypervisor, _topology: &Topology, _units: &mut Vec<Unit>) {}
@@ -43,12 +44,16 @@ pub trait Feature: Sync {
 }
 
 /// Every feature, in the order of the pipeline.
-pub static FEATURES: [&dyn Feature; 7] = [
+pub static FEATURES: [&dyn Feature; 11] = [
     &base::Base,
     &vif::Plug,
     &admission::Admission,
     &responder::Responder,
+    &services::Services,
     &switching::Switching,
+    &routing::Routing,
+    &zone::Zones,
+    &security::Security,
     &flood::Broadcast,
     &tunnel::Tunnel,
 ];
@@ -63,6 +68,12 @@ impl Unit {
             Self::Admission(_) => &admission::Admission,
             Self::Neighbour(_) => &responder::Responder,
             Self::Mac(..) => &switching::Switching,
+            Self::Services(_) => &services::Services,
+            Self::Interface(_) | Self::Connected(_) | Self::Routes(_) | Self::Mtu(_) | Self::NextHop(_) => {
+                &routing::Routing
+            }
+            Self::Zone(..) => &zone::Zones,
+            Self::Rules(_) | Self::Remote(..) => &security::Security,
             Self::Flood(_) | Self::FloodMember(..) => &flood::Broadcast,
             Self::Vtep(_) | Self::NetworkTunnel(_) | Self::PortTunnel(_) => &tunnel::Tunnel,
         }
@@ -100,4 +111,9 @@ impl<'a> Bound<'a> {
         let network = topology.network(port.network_id)?;
         Some(Self { port, network, host })
     }
+}
+
+/// The ports of a network.
+fn ports_of(key: NetworkKey, topology: &Topology) -> impl Iterator<Item = &Arc<Port>> {
+    topology.network_by_key(key).into_iter().flat_map(|network| topology.ports_of(network.id))
 }

@@ -1,13 +1,13 @@
 //! Answers ARP requests and neighbour solicitations where they are asked.
 
-use super::{Bound, Feature};
+use super::{Bound, Feature, ports_of};
 use crate::cookie::Object;
 use crate::packet::{arp, icmpv6};
 use crate::register::NETWORK;
-use crate::{Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
+use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use weir_model::{MacAddress, Network, NetworkKey, PortKey, Topology};
+use weir_model::{MacAddress, NetworkKey, PortKey, Topology};
 use weir_openflow::{Action, Field, PortNo};
 
 /// Answers for the fixed addresses of bound ports. Addresses of unbound ports, such as virtual addresses that other
@@ -23,8 +23,10 @@ impl Feature for Responder {
         units.extend(touched.ports().map(|(port, _)| Unit::Neighbour(port.key)));
     }
 
-    fn of_network(&self, network: &Network, topology: &Topology, units: &mut Vec<Unit>) {
-        units.extend(topology.ports_of(network.id).map(|port| Unit::Neighbour(port.key)));
+    fn of_circle(&self, circle: Circle, topology: &Topology, units: &mut Vec<Unit>) {
+        if let Circle::Network(key) = circle {
+            units.extend(ports_of(key, topology).map(|port| Unit::Neighbour(port.key)));
+        }
     }
 
     fn build(&self, unit: Unit, topology: &Topology, sink: &mut Sink) {
@@ -33,12 +35,9 @@ impl Feature for Responder {
         if !port.admin_state_up || port.mac_address.is_multicast() {
             return;
         }
-        let mut answers = Answers { key, network: network.key, mac: port.mac_address, sink };
+        let mut answers = Answers::of_port(key, network.key, port.mac_address, sink);
         for fixed in &port.fixed_ips {
-            match fixed.ip_address {
-                IpAddr::V4(address) => answers.ipv4(address),
-                IpAddr::V6(address) => answers.ipv6(address),
-            }
+            answers.address(fixed.ip_address);
         }
     }
 
@@ -48,19 +47,31 @@ impl Feature for Responder {
     }
 }
 
-struct Answers<'a> {
-    key: PortKey,
-    network: NetworkKey,
-    mac: MacAddress,
-    sink: &'a mut Sink,
+/// Answers about one link-layer address of a network.
+pub(super) struct Answers<'a> {
+    /// Whose answers they are: to ARP requests, to neighbour solicitations, to look-outs for duplicates.
+    pub(super) tags: [Tag; 3],
+    pub(super) network: NetworkKey,
+    pub(super) mac: MacAddress,
+    pub(super) sink: &'a mut Sink,
 }
 
-impl Answers<'_> {
-    fn tag(&self, purpose: Purpose) -> Tag {
-        Tag::of(purpose, Object::Port(self.key))
+impl<'a> Answers<'a> {
+    /// Answers about a port.
+    pub(super) fn of_port(key: PortKey, network: NetworkKey, mac: MacAddress, sink: &'a mut Sink) -> Self {
+        let purposes = [Purpose::ArpAnswer, Purpose::NdAnswer, Purpose::DadAnswer];
+        Self { tags: purposes.map(|purpose| Tag::of(purpose, Object::Port(key))), network, mac, sink }
     }
 
-    fn ipv4(&mut self, address: Ipv4Addr) {
+    /// Answers about an address of either version.
+    pub(super) fn address(&mut self, address: IpAddr) {
+        match address {
+            IpAddr::V4(address) => self.ipv4(address),
+            IpAddr::V6(address) => self.ipv6(address),
+        }
+    }
+
+    pub(super) fn ipv4(&mut self, address: Ipv4Addr) {
         let (mac, ip) = (u128::from(self.mac.to_u64()), u128::from(u32::from(address)));
         let actions = [
             Action::copy(Field::EthSrc, Field::EthDst),
@@ -73,7 +84,7 @@ impl Answers<'_> {
             Action::output(PortNo::IN_PORT),
         ];
         let matching = NETWORK.on(arp::request().with(Field::ArpTpa, ip), self.network);
-        self.sink.end(Table::Arp, Priority::Object, matching, self.tag(Purpose::ArpAnswer), actions);
+        self.sink.end(Table::Arp, Priority::Object, matching, self.tags[0], actions);
     }
 
     /// The advertisement is completed by a table of its own: a switch lets a flow set what only advertisements have
@@ -91,11 +102,9 @@ impl Answers<'_> {
         let to_all = [Action::set(Field::EthDst, 0x3333_0000_0001), Action::set(Field::Ipv6Dst, all_nodes.into())];
         let actions = to_all.into_iter().chain(answer.clone());
         let detection = question.clone().ipv6_src(Ipv6Addr::UNSPECIFIED);
-        let tag = self.tag(Purpose::DadAnswer);
-        self.sink.lead(Table::Nd, Priority::Exception, detection, tag, actions, Table::NdAnswer);
+        self.sink.lead(Table::Nd, Priority::Exception, detection, self.tags[2], actions, Table::NdAnswer);
         let to_asker = [Action::copy(Field::EthSrc, Field::EthDst), Action::copy(Field::Ipv6Src, Field::Ipv6Dst)];
         let actions = to_asker.into_iter().chain(answer);
-        let tag = self.tag(Purpose::NdAnswer);
-        self.sink.lead(Table::Nd, Priority::Object, question, tag, actions, Table::NdAnswer);
+        self.sink.lead(Table::Nd, Priority::Object, question, self.tags[1], actions, Table::NdAnswer);
     }
 }

@@ -1,11 +1,11 @@
 //! Finds the port that has a destination address.
 
-use super::Feature;
+use super::{Feature, ports_of};
 use crate::cookie::Object;
 use crate::register::{DESTINATION_PORT, LOCAL_ONLY, NETWORK};
-use crate::{Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
+use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::{BTreeMap, BTreeSet};
-use weir_model::{HostKey, MacAddress, Network, Port, PortKey, Topology};
+use weir_model::{HostKey, MacAddress, Port, PortKey, Topology};
 use weir_openflow::{Action, Match};
 
 /// Known unicast.
@@ -33,10 +33,11 @@ impl Feature for Switching {
         }
     }
 
-    fn of_network(&self, network: &Network, topology: &Topology, units: &mut Vec<Unit>) {
+    fn of_circle(&self, circle: Circle, topology: &Topology, units: &mut Vec<Unit>) {
+        let Circle::Network(key) = circle else { return };
         let start = units.len();
-        for port in topology.ports_of(network.id) {
-            units.extend(claimed(port).map(|mac| Unit::Mac(network.key, mac)));
+        for port in ports_of(key, topology) {
+            units.extend(claimed(port).map(|mac| Unit::Mac(key, mac)));
         }
         units[start..].sort_unstable();
         units.dedup();
@@ -64,7 +65,7 @@ impl Feature for Switching {
         let mut ports = claims.values().flatten();
         if let (Some(&port), None) = (ports.next(), ports.next()) {
             let to = [DESTINATION_PORT.load(port)];
-            sink.lead(Table::Forward, Priority::Object, matching, tag, to, Table::Deliver);
+            sink.lead(Table::Forward, Priority::Object, matching, tag, to, Table::Destination);
         } else {
             sink.end(Table::Forward, Priority::Object, matching, tag, copies(&claims));
         }
@@ -89,8 +90,8 @@ fn copies(claims: &BTreeMap<HostKey, Vec<PortKey>>) -> Vec<Action> {
                 local_only = position > 0;
                 actions.push(LOCAL_ONLY.load(local_only));
             }
-            actions.push(DESTINATION_PORT.load(port));
-            actions.push(Action::resubmit(Table::Deliver.id()));
+            // What one copy finds out on its way must not stick to the next.
+            actions.push(Action::Clone(vec![DESTINATION_PORT.load(port), Action::resubmit(Table::Destination.id())]));
         }
     }
     actions

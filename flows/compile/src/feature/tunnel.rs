@@ -1,10 +1,10 @@
 //! The overlay: between the hypervisors, inside VXLAN.
 
-use super::{Bound, Feature};
+use super::{Bound, Feature, ports_of};
 use crate::bridge::{PATCH_INT, VXLAN};
 use crate::cookie::Object;
 use crate::register::{CROSSING, Crossing, NETWORK};
-use crate::{Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
+use crate::{Circle, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use weir_model::{Hypervisor, Network, Segment, Topology, Vni};
@@ -24,13 +24,13 @@ impl Feature for Tunnel {
         units.extend(touched.ports().map(|(port, _)| Unit::PortTunnel(port.key)));
     }
 
-    fn everywhere(&self, topology: &Topology, units: &mut Vec<Unit>) {
-        units.extend(topology.hypervisors().map(|host| Unit::Vtep(host.key)));
-    }
-
-    fn of_network(&self, network: &Network, topology: &Topology, units: &mut Vec<Unit>) {
-        units.push(Unit::NetworkTunnel(network.key));
-        units.extend(topology.ports_of(network.id).map(|port| Unit::PortTunnel(port.key)));
+    fn of_circle(&self, circle: Circle, topology: &Topology, units: &mut Vec<Unit>) {
+        match circle {
+            Circle::Everyone => units.extend(topology.hypervisors().map(|host| Unit::Vtep(host.key))),
+            Circle::Network(key) => units.push(Unit::NetworkTunnel(key)),
+            Circle::Near(key) => units.extend(ports_of(key, topology).map(|port| Unit::PortTunnel(port.key))),
+            Circle::Router(_) | Circle::Set(_) => {}
+        }
     }
 
     fn build(&self, unit: Unit, topology: &Topology, sink: &mut Sink) {
@@ -59,7 +59,7 @@ impl Feature for Tunnel {
             Unit::Vtep(host) => Scope::AllExcept(host),
             Unit::NetworkTunnel(network) => Scope::Network(network),
             Unit::PortTunnel(key) => Bound::by_key(key, topology)
-                .map_or(Scope::Nobody, |bound| Scope::NetworkExcept(bound.network.key, bound.host.key)),
+                .map_or(Scope::Nobody, |bound| Scope::NearExcept(bound.network.key, bound.host.key)),
             _ => Scope::Nobody,
         }
     }

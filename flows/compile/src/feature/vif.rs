@@ -2,11 +2,21 @@
 
 use super::{Bound, Feature};
 use crate::cookie::Object;
-use crate::register::{DESTINATION_PORT, NETWORK, SOURCE_PORT};
-use crate::{Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
+use crate::register::{
+    DESTINATION_PORT, DESTINATION_SET, DESTINATION_STATEFUL, HERE, NETWORK, SOURCE_PORT, SOURCE_SET, SOURCE_STATEFUL,
+    ZONE,
+};
+use crate::{Bridge, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
-use weir_model::{Change, Hypervisor, Port, Topology, Vif};
-use weir_openflow::{Action, Bucket, BucketId, Match, PortNo};
+use std::sync::Arc;
+use weir_model::{Change, Hypervisor, Port, Topology, Vif, Zones};
+use weir_openflow::{Action, Bucket, BucketId, Match, MeterId, PortNo};
+
+/// How many packets of one port the controller is asked about.
+const PUNTS_PER_SECOND: u32 = 100;
+
+/// How many may come at once.
+const PUNTS_BURST: u32 = 100;
 
 /// VIFs of bound ports.
 pub(super) struct Plug;
@@ -24,7 +34,7 @@ pub(crate) fn plugged(port: &Port, topology: &Topology) -> Option<PortNo> {
 
 impl Feature for Plug {
     fn tables(&self) -> &'static [Table] {
-        &[Table::Classify, Table::Deliver, Table::Flood]
+        &[Table::Classify, Table::Destination, Table::Punt, Table::Deliver, Table::Flood]
     }
 
     fn dirty(&self, touched: &Touched<'_>, units: &mut BTreeSet<Unit>) {
@@ -35,6 +45,16 @@ impl Feature for Plug {
         {
             units.insert(Unit::Vif(port.key));
         }
+        if let Change::Zones(diff) = touched.change
+            && let Some(host) = diff.last().and_then(|zones| touched.new.hypervisor_by_key(zones.host))
+        {
+            let zone = |zones: &Option<Arc<Zones>>, key| zones.as_ref().and_then(|zones| zones.of.get(&key).copied());
+            let moved = |port: &&Arc<Port>| {
+                let network = touched.new.network(port.network_id);
+                network.is_some_and(|network| zone(&diff.before, network.key) != zone(&diff.after, network.key))
+            };
+            units.extend(touched.new.ports_on(&host.name).filter(moved).map(|port| Unit::Vif(port.key)));
+        }
     }
 
     fn of_host(&self, host: &Hypervisor, topology: &Topology, units: &mut Vec<Unit>) {
@@ -43,7 +63,7 @@ impl Feature for Plug {
 
     fn build(&self, unit: Unit, topology: &Topology, sink: &mut Sink) {
         let Unit::Vif(key) = unit else { return };
-        let Some(Bound { port, network, .. }) = Bound::by_key(key, topology) else { return };
+        let Some(Bound { port, network, host }) = Bound::by_key(key, topology) else { return };
         let Some(ofport) = plugged(port, topology) else { return };
         let from = Match::new().in_port(ofport).untagged();
         let to = DESTINATION_PORT.on(Match::new(), key);
@@ -53,13 +73,33 @@ impl Feature for Plug {
             sink.refuse(Table::Deliver, Priority::Object, to, Reason::PortDown, object);
             return;
         }
-        let name = [SOURCE_PORT.load(key), NETWORK.load(network.key)];
+        let mut name = vec![SOURCE_PORT.load(key), NETWORK.load(network.key)];
+        let mut here = vec![HERE.load(true)];
+        if let Some(zone) = topology.zone(host.key, network.key) {
+            name.push(ZONE.load(zone));
+        }
+        if let Some(set) = topology.set_of(port) {
+            name.push(SOURCE_SET.load(set.key));
+            here.push(DESTINATION_SET.load(set.key));
+            if topology.is_stateful(set) {
+                name.push(SOURCE_STATEFUL.load(true));
+                here.push(DESTINATION_STATEFUL.load(true));
+            }
+        }
         let tag = Tag::of(Purpose::FromVif, object);
         sink.lead(Table::Classify, Priority::Object, from, tag, name, Table::Admission);
         let tag = Tag::of(Purpose::ToVif, object);
-        sink.end(Table::Deliver, Priority::Object, to, tag, [Action::output(ofport)]);
-        let copy = vec![DESTINATION_PORT.load(key), Action::resubmit(Table::Deliver.id())];
+        sink.end(Table::Deliver, Priority::Object, to.clone(), tag, [Action::output(ofport)]);
+        let tag = Tag::of(Purpose::Destination, object);
+        sink.lead(Table::Destination, Priority::Object, to.clone(), tag, here.clone(), Table::Zone);
+        let copy = std::iter::once(DESTINATION_PORT.load(key)).chain(here);
+        let copy = copy.chain([Action::resubmit(Table::Enter.id())]).collect();
         sink.bucket(Table::Flood, network.key, Bucket::new(BucketId(key.0), copy));
+        let meter = MeterId(ofport.0);
+        sink.meter(Bridge::Integration, meter, PUNTS_PER_SECOND, PUNTS_BURST);
+        let (asked, tag) = (SOURCE_PORT.on(Match::new(), key), Tag::of(Purpose::Punt, object));
+        let punt = [Action::Meter(meter), Action::output(PortNo::CONTROLLER)];
+        sink.end(Table::Punt, Priority::Object, asked, tag, punt);
     }
 
     fn scope(&self, unit: Unit, topology: &Topology) -> Scope {

@@ -1,7 +1,7 @@
 //! Holds flows and buckets to the declaration of their table.
 
 use super::{Precision, Table, TableSpec, Verb};
-use weir_openflow::{Action, Bucket, Field, Flow, MatchField, PortNo, TableId};
+use weir_openflow::{Action, Bucket, Ct, CtFlags, Field, Flow, MatchField, PortNo, TableId};
 
 impl TableSpec {
     /// Checks a flow.
@@ -60,12 +60,34 @@ impl TableSpec {
                     );
                     self.check_set(dst.field);
                 }
+                Action::Output { port: PortNo::CONTROLLER, .. } => self.check_verb(Verb::Punt),
                 Action::Output { port: PortNo::IN_PORT, .. } => self.check_verb(Verb::Answer),
                 Action::Output { .. } => self.check_verb(Verb::Output),
                 Action::Group(_) => self.check_verb(Verb::Group),
                 Action::Resubmit { port: None, table: Some(table), ct: false } => {
-                    self.check_target(self.visits, *table);
+                    let back = *table <= self.id;
+                    self.check_target(if back { self.returns } else { self.visits }, *table);
                 }
+                Action::Clone(actions) => self.check_actions(actions),
+                Action::Ct(Ct { flags: CtFlags { commit: false, .. }, table: Some(table), .. }) => {
+                    self.check_verb(Verb::Track);
+                    self.check_target(self.next, *table);
+                }
+                Action::Ct(Ct { flags: CtFlags { commit: true, .. }, table: None, .. }) => {
+                    self.check_verb(Verb::Commit);
+                }
+                Action::DecTtl { .. } => self.check_verb(Verb::DecrementTtl),
+                Action::CheckPktLarger { dst, .. } => {
+                    self.check_verb(Verb::Measure);
+                    self.check_set(dst.field);
+                }
+                Action::Push(_) => self.check_verb(Verb::Swap),
+                Action::Pop(dst) => {
+                    self.check_verb(Verb::Swap);
+                    self.check_set(dst.field);
+                }
+                Action::Meter(_) | Action::Controller(_) => self.check_verb(Verb::Punt),
+                Action::Conjunction { .. } => self.check_verb(Verb::Conjunction),
                 other => panic!("table {} of {} does not declare {other:?}", self.name, self.bridge),
             }
         }
@@ -124,7 +146,7 @@ mod tests {
         assert!(caught(&back).contains("does not lead to table 10"));
         let pop = flow(Match::new()).apply([Action::PopVlan]);
         assert!(caught(&pop).contains("does not declare PopVlan"));
-        Table::Forward.spec().check_flow(&flow(Match::new().eth_multicast()).goto(Table::Flood.id()));
+        Table::Forward.spec().check_flow(&flow(Match::new().eth_multicast()).goto(Table::Zone.id()));
     }
 
     #[test]
@@ -139,14 +161,32 @@ mod tests {
             }
             for visited in spec.visits {
                 assert_eq!(visited.bridge(), spec.bridge);
-                let visited = visited.spec();
-                assert!(visited.next.is_empty() && visited.visits.is_empty(), "{} may not end", visited.name);
+                assert!(
+                    !reached(*visited).contains(&spec.table),
+                    "{} leads back to {}",
+                    visited.spec().name,
+                    spec.name
+                );
+            }
+            for earlier in spec.returns {
+                assert!(earlier.id() <= spec.id && spec.matches.iter().any(|field| field.field == Field::Reg2));
             }
             if let Miss::Goto(next) = spec.miss {
                 assert!(spec.next.contains(&next));
             }
             assert!(spec.purpose.ends_with('.'));
         }
+    }
+
+    /// The tables that packets come to from one, itself included.
+    fn reached(from: Table) -> BTreeSet<Table> {
+        let (mut seen, mut ways) = (BTreeSet::new(), vec![from]);
+        while let Some(table) = ways.pop() {
+            if seen.insert(table) {
+                ways.extend(table.spec().next.iter().chain(table.spec().visits));
+            }
+        }
+        seen
     }
 
     /// Metadata that no table before has set is zero: matching or copying it would be an error.

@@ -33,12 +33,48 @@ pub enum Table {
     Nd,
     /// br-int: completes a neighbour advertisement and sends it.
     NdAnswer,
-    /// br-int: which port has the destination address.
+    /// br-int: what Weir answers for the network.
+    Services,
+    /// br-int: which port or router has the destination address.
     Forward,
+    /// br-int: whether a router gets the packet itself or may pass it on.
+    Router,
+    /// br-int: the longest prefix.
+    Route,
+    /// br-int: how large a packet may be.
+    Mtu,
+    /// br-int: packets that are too large.
+    Oversize,
+    /// br-int: who is next on the way.
+    Neighbour,
+    /// br-int: on to another router.
+    Hop,
+    /// br-int: whether the destination port is plugged here.
+    Destination,
+    /// br-int: where connections with other networks and hypervisors are tracked.
+    Zone,
+    /// br-int: whether the connection matters.
+    Track,
+    /// br-int: asks the sender's rules.
+    Leave,
+    /// br-int: whether the sender's rules allow the packet.
+    Left,
+    /// br-int: asks the receiver's rules.
+    Enter,
+    /// br-int: whether the receiver's rules allow the packet.
+    Entered,
+    /// br-int: remembers connections.
+    Commit,
+    /// br-int: rules of security groups.
+    Rules,
+    /// br-int: hands a packet to the controller.
+    Punt,
     /// br-int: the way to a port.
     Deliver,
     /// br-int: broadcast and multicast.
     Flood,
+    /// br-int: what a router answers itself.
+    Answer,
     /// br-tun: where a packet comes from.
     TunnelClassify,
     /// br-tun: whether the tunnel packet's sender is known.
@@ -78,6 +114,20 @@ pub enum Verb {
     Answer,
     /// Copies it to every bucket of a group.
     Group,
+    /// Looks up its connection.
+    Track,
+    /// Remembers its connection.
+    Commit,
+    /// Takes one from its TTL or hop limit.
+    DecrementTtl,
+    /// Compares its length.
+    Measure,
+    /// Swaps fields.
+    Swap,
+    /// Hands it to the controller, at a bounded rate.
+    Punt,
+    /// Meets one half of a conjunction.
+    Conjunction,
 }
 
 /// What happens to a packet that no object's flow claims.
@@ -112,8 +162,10 @@ pub struct TableSpec {
     pub verbs: &'static [Verb],
     /// Where it may go on; later tables only.
     pub next: &'static [Table],
-    /// Which tables it may visit and come back from; only tables that end there.
+    /// Which tables it may visit and come back from; what they lead to never leads back here.
     pub visits: &'static [Table],
+    /// Which earlier tables it may begin again from, as often as [`HOPS`](crate::register::HOPS) can count.
+    pub returns: &'static [Table],
     /// What happens to the rest.
     pub miss: Miss,
     /// Why it drops packets, in addition to the miss.

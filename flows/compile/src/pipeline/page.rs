@@ -78,9 +78,17 @@ fn table(page: &mut String, spec: &TableSpec) -> fmt::Result {
         Verb::Output => "output".to_owned(),
         Verb::Answer => "output to where it came from".to_owned(),
         Verb::Group => "group".to_owned(),
+        Verb::Track => "look up the connection".to_owned(),
+        Verb::Commit => "remember the connection".to_owned(),
+        Verb::DecrementTtl => "decrement the TTL".to_owned(),
+        Verb::Measure => "compare the length".to_owned(),
+        Verb::Swap => "swap fields".to_owned(),
+        Verb::Punt => "ask the controller, metered".to_owned(),
+        Verb::Conjunction => "meet a clause of a conjunction".to_owned(),
     });
     line(page, "Does", verbs)?;
     line(page, "Visits", spec.visits.iter().map(|table| table.spec().name.to_owned()))?;
+    line(page, "Begins again from", spec.returns.iter().map(|table| table.spec().name.to_owned()))?;
     line(page, "Next", spec.next.iter().map(|table| table.spec().name.to_owned()))?;
     match spec.miss {
         Miss::Drop(reason) => writeln!(page, "- Otherwise: drop, {}", reason.phrase())?,

@@ -116,7 +116,7 @@ pub enum Command {
         /// By which subnet or port.
         interface: NewInterface,
     },
-    /// Takes an interface from a router; its port goes with it.
+    /// Takes an interface from a router. Its port goes with it, unless that has addresses of other subnets.
     RemoveRouterInterface {
         /// Which router.
         id: RouterId,
@@ -150,7 +150,7 @@ pub enum Command {
         /// The revision it must have.
         if_revision: Option<u64>,
     },
-    /// Deletes a security group, which no port may have and no other group's rule may name.
+    /// Deletes a security group, which no port may have, with its rules and those of other groups that name it.
     DeleteSecurityGroup {
         /// Which.
         id: SecurityGroupId,
@@ -191,9 +191,9 @@ pub enum Command {
         /// The zones.
         zones: BTreeSet<Zone>,
     },
-    /// Sets what is known of ports' traffic. Ports that are gone are passed over, and so is
-    /// anything but [`PortStatus::Down`] for a port that is not bound or administratively down:
-    /// the news was overtaken by a later command.
+    /// Sets what is known of ports' traffic. Ports that are gone are passed over, so are interfaces of
+    /// routers, which no switch plugs, and so is anything but [`PortStatus::Down`] for a port that is
+    /// not bound or administratively down: the news was overtaken by a later command.
     SetPortStatus(Vec<(PortId, PortStatus)>),
     /// A hypervisor introduced itself or changed its facts.
     ObserveHypervisor(HypervisorFact),
@@ -246,7 +246,7 @@ pub enum Outcome {
         router: Arc<Router>,
         /// The interface's port, as it is or was.
         port: Arc<Port>,
-        /// The subnets in which the port has addresses.
+        /// The subnets that the router got or lost by it.
         subnets: Vec<SubnetId>,
     },
     /// The security groups made or changed, in the order asked.

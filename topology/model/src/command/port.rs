@@ -55,7 +55,7 @@ pub struct NewPort {
     pub allowed_address_pairs: Option<Vec<NewAddressPair>>,
     /// Whether sources are checked; as the network says by default.
     pub port_security_enabled: Option<bool>,
-    /// Its security groups, all of them; on creation the project's group `default` by default.
+    /// Its security groups; the project's group `default` if absent and sources are checked.
     pub security_groups: Option<Vec<SecurityGroupId>>,
     /// What uses it.
     pub device_id: Option<String>,
@@ -119,7 +119,7 @@ pub struct PortPatch {
     pub allowed_address_pairs: Option<Vec<NewAddressPair>>,
     /// Whether sources are checked.
     pub port_security_enabled: Option<bool>,
-    /// Its security groups, all of them; on creation the project's group `default` by default.
+    /// Its security groups, all of them.
     pub security_groups: Option<Vec<SecurityGroupId>>,
     /// What uses it.
     pub device_id: Option<String>,

@@ -28,6 +28,11 @@ pub(crate) fn is_router_interface(owner: &str) -> bool {
     ROUTER_INTERFACES.contains(&owner)
 }
 
+/// The owner of a router's interfaces.
+pub(crate) fn router_interface_owner(distributed: bool) -> &'static str {
+    if distributed { "network:router_interface_distributed" } else { "network:router_interface" }
+}
+
 /// Whether the port is a router's, so that it gets no address by autoconfiguration.
 pub(crate) fn is_router_interface_or_snat(owner: &str) -> bool {
     is_router_interface(owner) || owner == ROUTER_SNAT

@@ -155,3 +155,10 @@ pub struct Port {
     /// Counts its changes.
     pub revision_number: u64,
 }
+
+impl Port {
+    /// What decides which set of security groups the port has.
+    pub(crate) fn secured(&self) -> (bool, &[SecurityGroupId]) {
+        (self.port_security_enabled, &self.security_groups)
+    }
+}

@@ -4,6 +4,7 @@ use crate::{AddressGroupId, GroupKey, ProjectId, RuleKey, SecurityGroupId, Secur
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// A security group: what its ports may send and get. What no rule allows is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,15 @@ pub enum Ethertype {
     /// IPv6.
     #[serde(rename = "IPv6")]
     V6,
+}
+
+impl fmt::Display for Ethertype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        })
+    }
 }
 
 /// An IP protocol with the word by which it was asked for.

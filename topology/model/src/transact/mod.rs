@@ -1,15 +1,21 @@
 //! The one way to change a topology.
 
+mod address_group;
 mod addressing;
+mod completion;
+mod interface;
 mod network;
 mod physical;
 mod port;
 mod router;
-mod security;
+mod security_group;
+mod security_group_rule;
 mod subnet;
+mod zone;
 
 use crate::draft::Draft;
 use crate::{Command, Commit, Outcome, Rejection, Request, Topology};
+pub(crate) use security_group::default_id;
 
 impl Topology {
     /// What the topology becomes by a command, what changed, and what is answered. The topology
@@ -20,7 +26,8 @@ impl Topology {
     pub fn transact(&self, request: Request) -> Result<(Self, Commit, Outcome), Rejection> {
         let mut draft = Draft::new(self.clone(), request.at);
         let outcome = carry_out(&mut draft, request.command)?;
-        let (topology, commit) = draft.finish();
+        zone::follow(&mut draft, self)?;
+        let (topology, commit) = draft.finish()?;
         Ok((topology, commit, outcome))
     }
 }
@@ -39,23 +46,21 @@ fn carry_out(draft: &mut Draft, command: Command) -> Result<Outcome, Rejection> 
         Command::CreateRouters(routers) => router::create(draft, routers),
         Command::UpdateRouter { id, patch, if_revision } => router::update(draft, id, patch, if_revision),
         Command::DeleteRouter { id, if_revision } => router::delete(draft, id, if_revision),
-        Command::AddRouterInterface { id, interface } => router::add_interface(draft, id, interface),
-        Command::RemoveRouterInterface { id, interface } => router::remove_interface(draft, id, interface),
+        Command::AddRouterInterface { id, interface } => interface::add(draft, id, interface),
+        Command::RemoveRouterInterface { id, interface } => interface::remove(draft, id, interface),
         Command::AddExtraRoutes { id, routes } => router::add_routes(draft, id, routes),
         Command::RemoveExtraRoutes { id, routes } => router::remove_routes(draft, id, routes),
-        Command::EnsureDefaultSecurityGroup(project) => security::ensure_default(draft, &project),
-        Command::CreateSecurityGroups(groups) => security::create_groups(draft, groups),
+        Command::EnsureDefaultSecurityGroup(project) => security_group::ensure_default(draft, &project),
+        Command::CreateSecurityGroups(groups) => security_group::create(draft, groups),
         Command::UpdateSecurityGroup { id, patch, if_revision } => {
-            security::update_group(draft, id, patch, if_revision)
+            security_group::update(draft, id, patch, if_revision)
         }
-        Command::DeleteSecurityGroup { id, if_revision } => security::delete_group(draft, id, if_revision),
-        Command::CreateSecurityGroupRules(rules) => security::create_rules(draft, rules),
-        Command::DeleteSecurityGroupRule { id, if_revision } => security::delete_rule(draft, id, if_revision),
-        Command::CreateAddressGroups(groups) => security::create_address_groups(draft, groups),
-        Command::UpdateAddressGroup { id, patch, if_revision } => {
-            security::update_address_group(draft, id, patch, if_revision)
-        }
-        Command::DeleteAddressGroup { id, if_revision } => security::delete_address_group(draft, id, if_revision),
+        Command::DeleteSecurityGroup { id, if_revision } => security_group::delete(draft, id, if_revision),
+        Command::CreateSecurityGroupRules(rules) => security_group_rule::create(draft, rules),
+        Command::DeleteSecurityGroupRule { id, if_revision } => security_group_rule::delete(draft, id, if_revision),
+        Command::CreateAddressGroups(groups) => address_group::create(draft, groups),
+        Command::UpdateAddressGroup { id, patch, if_revision } => address_group::update(draft, id, patch, if_revision),
+        Command::DeleteAddressGroup { id, if_revision } => address_group::delete(draft, id, if_revision),
         Command::ZonesFlushed { host, zones } => Ok(physical::zones_flushed(draft, host, &zones)),
         Command::SetPortStatus(statuses) => Ok(port::set_status(draft, statuses)),
         Command::ObserveHypervisor(fact) => physical::observe_hypervisor(draft, fact),

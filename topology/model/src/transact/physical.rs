@@ -5,6 +5,7 @@ use crate::change::Change;
 use crate::draft::Draft;
 use crate::{
     HostKey, HostName, Hypervisor, HypervisorFact, Liveness, Outcome, Port, PortId, PortStatus, Rejection, Vif, Zone,
+    Zones,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -156,7 +157,15 @@ pub(super) fn forget_vif(draft: &mut Draft, host: &HostName, port: PortId) -> Ou
     Outcome::Done
 }
 
-pub(super) fn zones_flushed(_: &mut Draft, _: HostKey, _: &BTreeSet<Zone>) -> Outcome {
+/// Zones that were not waited for are passed over: the news may be of a hypervisor that is gone.
+pub(super) fn zones_flushed(draft: &mut Draft, host: HostKey, flushed: &BTreeSet<Zone>) -> Outcome {
+    if let Some(before) = draft.zones_of(host)
+        && !before.unflushed.is_disjoint(flushed)
+    {
+        let mut zones = Zones::clone(before);
+        zones.unflushed.retain(|zone| !flushed.contains(zone));
+        draft.write_zones(host, Some(zones));
+    }
     Outcome::Done
 }
 

@@ -2,13 +2,15 @@
 
 use super::addressing::{Asker, first_addresses, next_addresses};
 use super::network::existing as existing_network;
-use super::{check_revision, set};
+use super::security_group::{default_group, existing as existing_group};
+use super::{check_revision, interface, set};
 use crate::allocate::{next_key, port_mac};
 use crate::draft::Draft;
+use crate::index::router_of;
 use crate::logical::is_network_owner;
 use crate::{
     AddressPair, Binding, HostName, MacAddress, NetworkId, NewAddressPair, NewPort, Outcome, Port, PortId, PortKey,
-    PortPatch, PortStatus, RecordKey, Rejection, VifType,
+    PortPatch, PortStatus, ProjectId, RecordKey, Rejection, SecurityGroupId, VifType,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,20 +19,22 @@ use std::sync::Arc;
 const FIRST_REVISION: u64 = 1;
 
 /// The port, if there is one.
-fn existing(draft: &Draft, id: PortId) -> Result<Arc<Port>, Rejection> {
+pub(super) fn existing(draft: &Draft, id: PortId) -> Result<Arc<Port>, Rejection> {
     draft.port_or_gone(id).ok_or(Rejection::PortNotFound(id))
 }
 
 pub(super) fn create(draft: &mut Draft, ports: Vec<NewPort>) -> Result<Outcome, Rejection> {
     let mut made = Vec::with_capacity(ports.len());
     for new in ports {
+        let [owner, device_id] = [&new.device_owner, &new.device_id].map(|it| it.as_deref().unwrap_or_default());
+        interface::check_create(new.id, owner, device_id)?;
         made.push(create_one(draft, new)?);
     }
     let made = made.iter().filter_map(|id| draft.port_or_gone(*id));
     Ok(Outcome::Ports(made.collect()))
 }
 
-fn create_one(draft: &mut Draft, new: NewPort) -> Result<PortId, Rejection> {
+pub(super) fn create_one(draft: &mut Draft, new: NewPort) -> Result<PortId, Rejection> {
     let network = existing_network(draft, new.network_id)?;
     if draft.port(new.id).is_some() {
         return Err(Rejection::AlreadyExists(RecordKey::Port(new.id)));
@@ -45,14 +49,16 @@ fn create_one(draft: &mut Draft, new: NewPort) -> Result<PortId, Rejection> {
     let device_owner = new.device_owner.unwrap_or_default();
     let pairs = new.allowed_address_pairs.unwrap_or_default();
     let allowed_address_pairs = address_pairs(draft, mac_address, pairs)?;
-    let security = new.port_security_enabled;
-    let port_security_enabled = security.unwrap_or(network.port_security_enabled);
+    let security = new.port_security_enabled.unwrap_or(network.port_security_enabled);
+    let port_security_enabled = security && !is_network_owner(&device_owner);
     check_security(port_security_enabled, &allowed_address_pairs)?;
+    let security_groups = first_groups(draft, &new.project_id, port_security_enabled, new.security_groups)?;
     let asker = Asker { port: new.id, network: network.id, owner: &device_owner, mac: mac_address };
     let fixed_ips = first_addresses(draft, asker, new.fixed_ips.as_deref())?;
     let mut counters = draft.counters();
     let key = next_key(&draft.index.port_by_key, PortKey, |key| key.0, counters.port, PortKey::MAX);
     counters.port = key.ok_or(Rejection::NumbersExhausted("port"))?;
+    draft.write_counters(counters);
     let at = draft.at();
     draft.create_port(Port {
         id: new.id,
@@ -66,7 +72,7 @@ fn create_one(draft: &mut Draft, new: NewPort) -> Result<PortId, Rejection> {
         fixed_ips,
         allowed_address_pairs,
         port_security_enabled,
-        security_groups: new.security_groups.unwrap_or_default(),
+        security_groups,
         device_id: new.device_id.unwrap_or_default(),
         device_owner,
         binding: Binding {
@@ -82,7 +88,6 @@ fn create_one(draft: &mut Draft, new: NewPort) -> Result<PortId, Rejection> {
         updated_at: at,
         revision_number: FIRST_REVISION,
     });
-    draft.write_counters(counters);
     Ok(new.id)
 }
 
@@ -132,6 +137,56 @@ fn check_security(enabled: bool, pairs: &[AddressPair]) -> Result<(), Rejection>
     if enabled || pairs.is_empty() { Ok(()) } else { Err(Rejection::AddressPairAndPortSecurityRequired) }
 }
 
+/// The security groups of a new port.
+fn first_groups(
+    draft: &mut Draft,
+    project: &ProjectId,
+    enabled: bool,
+    asked: Option<Vec<SecurityGroupId>>,
+) -> Result<Vec<SecurityGroupId>, Rejection> {
+    match asked {
+        Some(asked) => asked_groups(draft, enabled, asked),
+        None if enabled => Ok(vec![default_group(draft, project)?.id]),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The security groups asked for, each once, if a port can have them together.
+fn asked_groups(draft: &Draft, enabled: bool, asked: Vec<SecurityGroupId>) -> Result<Vec<SecurityGroupId>, Rejection> {
+    if !enabled && !asked.is_empty() {
+        return Err(Rejection::PortSecurityAndIPRequiredForSecurityGroups);
+    }
+    let mut groups = Vec::with_capacity(asked.len());
+    let mut stateful = BTreeSet::new();
+    for id in asked {
+        stateful.insert(existing_group(draft, id)?.stateful);
+        if !groups.contains(&id) {
+            groups.push(id);
+        }
+    }
+    if stateful.len() > 1 {
+        let text = "Cannot apply both stateful and stateless security groups on the same port at the same time";
+        return Err(Rejection::SecurityGroupConflict(text));
+    }
+    groups.shrink_to_fit();
+    Ok(groups)
+}
+
+/// The security groups that a port has when its wishes or its port security change.
+fn next_groups(
+    draft: &Draft,
+    port: &Port,
+    asked: Option<Vec<SecurityGroupId>>,
+) -> Result<Vec<SecurityGroupId>, Rejection> {
+    let enabled = port.port_security_enabled;
+    match asked {
+        Some(asked) => asked_groups(draft, enabled, asked),
+        None if is_network_owner(&port.device_owner) => Ok(Vec::new()),
+        None if enabled || port.security_groups.is_empty() => Ok(port.security_groups.clone()),
+        None => Err(Rejection::PortSecurityPortHasSecurityGroup),
+    }
+}
+
 pub(super) fn update(
     draft: &mut Draft,
     id: PortId,
@@ -158,13 +213,14 @@ pub(super) fn update(
         port.allowed_address_pairs = address_pairs(draft, port.mac_address, pairs)?;
     }
     set(&mut port.port_security_enabled, patch.port_security_enabled);
+    port.port_security_enabled &= !is_network_owner(&port.device_owner);
     check_security(port.port_security_enabled, &port.allowed_address_pairs)?;
+    port.security_groups = next_groups(draft, &port, patch.security_groups)?;
     let asker = Asker { port: id, network: port.network_id, owner: &port.device_owner, mac: port.mac_address };
     port.fixed_ips = next_addresses(draft, asker, &before.fixed_ips, patch.fixed_ips.as_deref(), new_mac.is_some())?;
     set(&mut port.name, patch.name);
     set(&mut port.description, patch.description);
     set(&mut port.admin_state_up, patch.admin_state_up);
-    set(&mut port.security_groups, patch.security_groups);
     set(&mut port.device_id, patch.device_id);
     set(&mut port.binding.host, patch.binding_host.map(named));
     set(&mut port.binding.vnic_type, patch.binding_vnic_type);
@@ -176,7 +232,7 @@ pub(super) fn update(
     if moved || !port.admin_state_up {
         port.status = PortStatus::Down;
     }
-    draft.update_port(port);
+    draft.update_port(interface::follow_update(draft, &before, port)?);
     Ok(Outcome::Ports(vec![existing(draft, id)?]))
 }
 
@@ -202,14 +258,16 @@ fn check_mac_change(
 }
 
 pub(super) fn delete(draft: &mut Draft, id: PortId, if_revision: Option<u64>) -> Result<Outcome, Rejection> {
-    check_revision(if_revision, existing(draft, id)?.revision_number)?;
+    let port = existing(draft, id)?;
+    check_revision(if_revision, port.revision_number)?;
+    interface::check_delete(&port)?;
     draft.delete_port(id);
     Ok(Outcome::Deleted)
 }
 
 pub(super) fn set_status(draft: &mut Draft, statuses: Vec<(PortId, PortStatus)>) -> Outcome {
     for (id, status) in statuses {
-        let Some(before) = draft.port_or_gone(id) else {
+        let Some(before) = draft.port_or_gone(id).filter(|port| router_of(port).is_none()) else {
             continue;
         };
         let carries = before.admin_state_up && draft.bound_host(&before).is_some();

@@ -22,7 +22,7 @@ fn invalid(text: impl Into<String>) -> Rejection {
 }
 
 /// The subnet, if there is one.
-fn existing(draft: &Draft, id: SubnetId) -> Result<Arc<Subnet>, Rejection> {
+pub(super) fn existing(draft: &Draft, id: SubnetId) -> Result<Arc<Subnet>, Rejection> {
     let subnet = draft.subnet(id).cloned();
     subnet.ok_or(Rejection::SubnetNotFound(id))
 }

@@ -7,4 +7,7 @@ mod port;
 mod port_address;
 mod property;
 mod record;
+mod router;
+mod router_property;
+mod routing;
 mod subnet;

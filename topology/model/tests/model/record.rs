@@ -43,7 +43,10 @@ fn the_form_of_a_record_is_fixed() {
     let counters = Record::Counters(Counters { network: 1, port: 2, host: 3, vni: 4, ..Counters::default() });
     assert_eq!(
         serde_json::to_string(&counters).expect("records have a text"),
-        r#"{"counters":{"network":1,"port":2,"host":3,"vni":4}}"#
+        concat!(
+            r#"{"counters":{"network":1,"port":2,"host":3,"vni":4,"#,
+            r#""router":0,"group":0,"rule":0,"set":0,"address_group":0}}"#
+        )
     );
     let mut cloud = Cloud::default();
     cloud.network();

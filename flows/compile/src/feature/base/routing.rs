@@ -1,0 +1,55 @@
+//! What every router does alike.
+
+use super::step;
+use crate::packet::{ethertype, icmp, icmpv6, protocol};
+use crate::register::{HOPS, PUNT, Punt, TOO_BIG};
+use crate::{Priority, Sink, Table};
+use weir_openflow::{Action, Field, Match, PortNo, Subfield};
+
+/// The largest number that [`HOPS`] counts to.
+const HOPS_MAX: u8 = 7;
+
+/// The TTL of what a router itself sends (RFC 1700).
+const TTL: u128 = 64;
+
+pub(super) fn build(sink: &mut Sink) {
+    let versions = || [ethertype::IPV4, ethertype::IPV6].map(|ethertype| Match::new().eth_type(ethertype));
+    for packet in versions() {
+        for ttl in [0, 1] {
+            let spent = packet.clone().with(Field::IpTtl, ttl);
+            punt(sink, Table::Router, Priority::Fallback, spent, Punt::TimeExceeded);
+        }
+        punt(sink, Table::Route, Priority::Fallback, packet.clone(), Punt::NoRoute);
+        punt(sink, Table::Neighbour, Priority::Fallback, packet, Punt::HostUnreachable);
+    }
+    punt(sink, Table::Oversize, Priority::Object, TOO_BIG.on(Match::new(), true), Punt::TooBig);
+    for hops in 0..HOPS_MAX {
+        let again = [HOPS.load(hops + 1), Action::resubmit(Table::Router.id())];
+        sink.end(Table::Hop, Priority::Object, HOPS.on(Match::new(), hops), step(), again);
+    }
+    echo(sink);
+}
+
+fn punt(sink: &mut Sink, table: Table, priority: Priority, matching: Match, question: Punt) {
+    sink.lead(table, priority, matching, step(), [PUNT.load(question)], Table::Punt);
+}
+
+/// Turns a ping to a router around.
+fn echo(sink: &mut Sink) {
+    let v4 = Match::new().ip().ip_proto(protocol::ICMP).with(Field::IcmpType, icmp::ECHO_REQUEST.into());
+    let v6 = icmpv6::of(icmpv6::ECHO_REQUEST);
+    for (request, code, addresses, kind, reply) in [
+        (v4, Field::IcmpCode, (Field::Ipv4Src, Field::Ipv4Dst), Field::IcmpType, icmp::ECHO_REPLY),
+        (v6, Field::Icmpv6Code, (Field::Ipv6Src, Field::Ipv6Dst), Field::Icmpv6Type, icmpv6::ECHO_REPLY),
+    ] {
+        let swaps = [(Field::EthSrc, Field::EthDst), addresses].into_iter().flat_map(|(one, other)| swap(one, other));
+        let turned = [Action::set(kind, reply.into()), Action::set(Field::IpTtl, TTL), Action::output(PortNo::IN_PORT)];
+        let actions: Vec<_> = swaps.chain(turned).collect();
+        sink.end(Table::Answer, Priority::Object, request.with(code, 0), step(), actions);
+    }
+}
+
+fn swap(one: Field, other: Field) -> [Action; 4] {
+    let (one, other) = (Subfield::whole(one), Subfield::whole(other));
+    [Action::Push(one), Action::Push(other), Action::Pop(one), Action::Pop(other)]
+}

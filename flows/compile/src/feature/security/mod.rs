@@ -1,0 +1,215 @@
+//! Rules of security groups, compiled for sets of groups.
+//!
+//! A rule with a remote group or an address group is a conjunction: one half is the protocol and the ports, the other
+//! the address. So a port that joins a group of a thousand is one flow for each set that names the group.
+
+mod ports;
+mod rule;
+mod view;
+
+use super::Feature;
+use crate::cookie::Object;
+use crate::register::{SUBJECT, Subject};
+use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
+use ipnet::IpNet;
+use rule::{Half, Halves, allow, conjunction, half_of};
+use std::collections::{BTreeMap, BTreeSet};
+use view::View;
+use weir_model::{Change, Direction, Port, Remote, SecurityGroupId, SecurityGroupRule, SecuritySet, SetKey, Topology};
+use weir_openflow::{Action, Field, Match};
+
+/// Security groups.
+pub(super) struct Security;
+
+impl Feature for Security {
+    fn tables(&self) -> &'static [Table] {
+        &[Table::Rules]
+    }
+
+    fn dirty(&self, touched: &Touched<'_>, units: &mut BTreeSet<Unit>) {
+        let sides = [touched.old, touched.new];
+        match touched.change {
+            Change::SecuritySet(diff) => {
+                if let Some(set) = diff.last() {
+                    units.insert(Unit::Rules(set.key));
+                    for topology in sides {
+                        units.extend(remotes(set, topology).map(|address| Unit::Remote(set.key, address)));
+                    }
+                }
+            }
+            Change::SecurityGroupRule(diff) => {
+                let Some(rule) = diff.last() else { return };
+                for topology in sides {
+                    for set in topology.sets_of_group(rule.security_group_id) {
+                        units.insert(Unit::Rules(set.key));
+                        units.extend(
+                            addresses(rule, topology).into_iter().map(|address| Unit::Remote(set.key, address)),
+                        );
+                    }
+                }
+            }
+            Change::AddressGroup(diff) => {
+                let Some(group) = diff.last() else { return };
+                let members = |side: &Option<_>| {
+                    side.as_ref().map(|group: &std::sync::Arc<weir_model::AddressGroup>| group.addresses.clone())
+                };
+                let (before, after) = (members(&diff.before), members(&diff.after));
+                let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+                for topology in sides {
+                    let rules = topology.rules_by_addresses(group.id);
+                    for set in rules.flat_map(|rule| topology.sets_of_group(rule.security_group_id)) {
+                        let changed = before.symmetric_difference(&after);
+                        units.extend(changed.map(|address| Unit::Remote(set.key, *address)));
+                    }
+                }
+            }
+            _ => {}
+        }
+        for (port, topology) in touched.ports() {
+            for group in &port.security_groups {
+                for set in sets_naming(*group, topology) {
+                    units.extend(own(port).map(|address| Unit::Remote(set.key, address)));
+                }
+            }
+        }
+    }
+
+    fn of_circle(&self, circle: Circle, topology: &Topology, units: &mut Vec<Unit>) {
+        if let Circle::Set(key) = circle
+            && let Some(set) = topology.security_set(key)
+        {
+            units.push(Unit::Rules(key));
+            let addresses: BTreeSet<IpNet> = remotes(set, topology).collect();
+            units.extend(addresses.into_iter().map(|address| Unit::Remote(key, address)));
+        }
+    }
+
+    fn build(&self, unit: Unit, topology: &Topology, sink: &mut Sink) {
+        match unit {
+            Unit::Rules(key) => {
+                if let Some(set) = topology.security_set(key) {
+                    rules(set, topology, sink);
+                }
+            }
+            Unit::Remote(key, address) => {
+                if let Some(set) = topology.security_set(key) {
+                    remote(set, address, topology, sink);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn scope(&self, unit: Unit, topology: &Topology) -> Scope {
+        match unit {
+            Unit::Rules(set) | Unit::Remote(set, _) if topology.security_set(set).is_some() => Scope::Set(set),
+            _ => Scope::Nobody,
+        }
+    }
+}
+
+/// The rules of a set's groups.
+fn rules_of<'a>(set: &'a SecuritySet, topology: &'a Topology) -> impl Iterator<Item = &'a SecurityGroupRule> {
+    set.groups.iter().flat_map(|group| topology.rules_of(*group)).map(AsRef::as_ref)
+}
+
+/// The sets with a rule that names a group as remote.
+fn sets_naming(group: SecurityGroupId, topology: &Topology) -> impl Iterator<Item = &SecuritySet> {
+    let rules = topology.rules_by_remote(group);
+    rules.flat_map(|rule| topology.sets_of_group(rule.security_group_id)).map(AsRef::as_ref)
+}
+
+/// The addresses by which a rule knows its remote side; none for rules that name no group.
+fn addresses(rule: &SecurityGroupRule, topology: &Topology) -> Vec<IpNet> {
+    match rule.remote {
+        Remote::Group(group) => topology.addresses_of_group(group).collect(),
+        Remote::Addresses(group) => {
+            topology.address_group(group).into_iter().flat_map(|group| group.addresses.iter().copied()).collect()
+        }
+        Remote::Anybody | Remote::Prefix(_) => Vec::new(),
+    }
+}
+
+/// The addresses by which rules of a set know remote sides, some perhaps twice.
+fn remotes<'a>(set: &'a SecuritySet, topology: &'a Topology) -> impl Iterator<Item = IpNet> + 'a {
+    let named: BTreeMap<Remote, &SecurityGroupRule> = rules_of(set, topology).map(|rule| (rule.remote, rule)).collect();
+    named.into_values().flat_map(|rule| addresses(rule, topology))
+}
+
+/// The addresses by which rules know a port.
+fn own(port: &Port) -> impl Iterator<Item = IpNet> + '_ {
+    let fixed = port.fixed_ips.iter().map(|fixed| IpNet::from(fixed.ip_address));
+    fixed.chain(port.allowed_address_pairs.iter().map(|pair| pair.ip_address.trunc()))
+}
+
+/// Matches what is asked of a set's rules of a direction.
+fn asked(set: SetKey, direction: Direction) -> Match {
+    SUBJECT.on(Match::new(), Subject { set, direction })
+}
+
+/// What allows a packet at once, and the protocols and ports of conjunctions.
+fn rules(set: &SecuritySet, topology: &Topology, sink: &mut Sink) {
+    let stateful = topology.is_stateful(set);
+    let mut whole: BTreeMap<Match, Tag> = BTreeMap::new();
+    let mut halves = Halves::default();
+    let mut met: BTreeMap<(Direction, Half), Tag> = BTreeMap::new();
+    let mut all: Vec<&SecurityGroupRule> = rules_of(set, topology).collect();
+    // Of rules with the same flow the one with the lowest number owns it.
+    all.sort_unstable_by_key(|rule| rule.key);
+    for rule in all {
+        let half = half_of(rule, topology);
+        for view in View::of_rule(rule, stateful) {
+            for matching in view.rule(rule, asked(set.key, rule.direction)) {
+                match half {
+                    None => {
+                        whole.entry(matching).or_insert_with(|| Tag::of(Purpose::Rule, Object::Rule(rule.key)));
+                    }
+                    Some(half) => {
+                        halves.add(matching, half, Tag::of(Purpose::RemoteRule, Object::Rule(rule.key)));
+                        met.entry((rule.direction, half)).or_insert_with(|| half.met());
+                    }
+                }
+            }
+        }
+    }
+    for (matching, tag) in whole {
+        sink.end(Table::Rules, Priority::Object, matching, tag, allow());
+    }
+    halves.build(1, sink);
+    for ((direction, half), tag) in met {
+        let matching = asked(set.key, direction).with(Field::ConjId, half.id().into());
+        sink.end(Table::Rules, Priority::Fallback, matching, tag, allow());
+    }
+}
+
+/// The other half of conjunctions: an address, and the groups that it is in.
+fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sink) {
+    let stateful = topology.is_stateful(set);
+    let mut halves = Halves::default();
+    for rule in rules_of(set, topology) {
+        let is_in = match rule.remote {
+            Remote::Group(group) => topology.is_address_of_group(group, address),
+            Remote::Addresses(group) => {
+                topology.address_group(group).is_some_and(|group| group.addresses.contains(&address))
+            }
+            Remote::Anybody | Remote::Prefix(_) => false,
+        };
+        let Some(half) = half_of(rule, topology).filter(|_| is_in && view::version(address) == rule.ethertype) else {
+            continue;
+        };
+        for view in View::of_rule(rule, stateful) {
+            let matching = view.remote(rule.direction, address, asked(set.key, rule.direction));
+            halves.add(matching, half, half.address());
+        }
+    }
+    halves.build(2, sink);
+}
+
+impl Halves {
+    fn build(self, clause: u8, sink: &mut Sink) {
+        for (matching, (halves, tag)) in self.into_flows() {
+            let actions: Vec<Action> = halves.into_iter().map(|half| conjunction(half, clause)).collect();
+            sink.end(Table::Rules, Priority::Fallback, matching, tag, actions);
+        }
+    }
+}

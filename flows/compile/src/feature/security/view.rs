@@ -1,0 +1,148 @@
+//! In which fields a rule is matched.
+
+use super::ports::masked;
+use crate::packet::{ct_state, ethertype, protocol};
+use ipnet::IpNet;
+use weir_model::{Direction, Ethertype, Remote, SecurityGroupRule};
+use weir_openflow::{Field, Match};
+
+/// Where the addresses and ports stand that a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// In what conntrack remembers of the connection's first packet.
+    Tracked,
+    /// In the packet, since conntrack cannot follow its protocol.
+    Untracked,
+    /// In the packet, since the rule is of a stateless group.
+    Stateless,
+}
+
+/// The version of an address.
+pub(super) const fn version(address: IpNet) -> Ethertype {
+    match address {
+        IpNet::V4(_) => Ethertype::V4,
+        IpNet::V6(_) => Ethertype::V6,
+    }
+}
+
+/// The number of a rule's protocol. ICMP means the one of the rule's version of IP.
+fn protocol_of(rule: &SecurityGroupRule) -> Option<u8> {
+    let number = rule.protocol.as_ref()?.number;
+    Some(if number == protocol::ICMP && rule.ethertype == Ethertype::V6 { protocol::ICMPV6 } else { number })
+}
+
+/// Whether every conntrack follows a protocol.
+const fn is_followed(number: u8) -> bool {
+    matches!(number, protocol::TCP | protocol::UDP | protocol::ICMP | protocol::ICMPV6)
+}
+
+impl View {
+    /// The views in which a rule of a set is matched.
+    pub(super) fn of_rule(rule: &SecurityGroupRule, stateful: bool) -> &'static [Self] {
+        match protocol_of(rule) {
+            _ if !stateful => &[Self::Stateless],
+            Some(number) if is_followed(number) => &[Self::Tracked],
+            _ => &[Self::Tracked, Self::Untracked],
+        }
+    }
+
+    /// What a rule matches, in addition to `matching`: a flow for each match. Of a rule with a remote group or an
+    /// address group it is the half without the address.
+    pub(super) fn rule(self, rule: &SecurityGroupRule, matching: Match) -> Vec<Match> {
+        let mut matching = self.of_version(rule.ethertype, matching);
+        if let Remote::Prefix(prefix) = rule.remote {
+            if version(prefix) != rule.ethertype {
+                return Vec::new();
+            }
+            matching = self.address(rule.direction, prefix.trunc(), matching);
+        }
+        let Some(number) = protocol_of(rule) else { return vec![matching] };
+        let field = if self == Self::Tracked { Field::CtNwProto } else { Field::IpProto };
+        self.numbers(rule, number, matching.with(field, number.into()))
+    }
+
+    /// What the half with the address matches, in addition to `matching`.
+    pub(super) fn remote(self, direction: Direction, address: IpNet, matching: Match) -> Match {
+        self.address(direction, address, self.of_version(version(address), matching))
+    }
+
+    fn of_version(self, version: Ethertype, matching: Match) -> Match {
+        let matching = matching.eth_type(match version {
+            Ethertype::V4 => ethertype::IPV4,
+            Ethertype::V6 => ethertype::IPV6,
+        });
+        match self {
+            Self::Tracked => ct_state::known(matching),
+            Self::Untracked => ct_state::invalid(matching),
+            Self::Stateless => matching,
+        }
+    }
+
+    /// The remote side sends what comes in and gets what goes out, which is said of a connection's first packet.
+    fn address(self, direction: Direction, address: IpNet, matching: Match) -> Match {
+        let tracked = self == Self::Tracked;
+        match address {
+            IpNet::V4(net) => {
+                let field = match (direction, tracked) {
+                    (Direction::Ingress, true) => Field::CtNwSrc,
+                    (Direction::Egress, true) => Field::CtNwDst,
+                    (Direction::Ingress, false) => Field::Ipv4Src,
+                    (Direction::Egress, false) => Field::Ipv4Dst,
+                };
+                matching.ipv4_net(field, net.addr(), net.prefix_len())
+            }
+            IpNet::V6(net) => {
+                let field = match (direction, tracked) {
+                    (Direction::Ingress, true) => Field::CtIpv6Src,
+                    (Direction::Egress, true) => Field::CtIpv6Dst,
+                    (Direction::Ingress, false) => Field::Ipv6Src,
+                    (Direction::Egress, false) => Field::Ipv6Dst,
+                };
+                matching.ipv6_net(field, net.addr(), net.prefix_len())
+            }
+        }
+    }
+
+    /// Destination ports, or the type and code of ICMP. Ports of protocols in which the switch finds none match nothing.
+    fn numbers(self, rule: &SecurityGroupRule, number: u8, matching: Match) -> Vec<Match> {
+        let (min, max) = (rule.port_range_min, rule.port_range_max);
+        if min.is_none() && max.is_none() {
+            return vec![matching];
+        }
+        let tracked = self == Self::Tracked;
+        let pair = |tracked_as, plain| if tracked { tracked_as } else { plain };
+        match number {
+            protocol::ICMP | protocol::ICMPV6 => {
+                let (kind, code) = match (tracked, number) {
+                    (true, _) => (Field::CtTpSrc, Field::CtTpDst),
+                    (false, protocol::ICMP) => (Field::IcmpType, Field::IcmpCode),
+                    (false, _) => (Field::Icmpv6Type, Field::Icmpv6Code),
+                };
+                let mut matching = matching;
+                for (field, value) in [(kind, min), (code, max)] {
+                    if let Some(value) = value {
+                        matching = matching.with(field, value.into());
+                    }
+                }
+                vec![matching]
+            }
+            protocol::TCP | protocol::UDP | protocol::SCTP => {
+                let field = match number {
+                    protocol::TCP => pair(Field::CtTpDst, Field::TcpDst),
+                    protocol::UDP => pair(Field::CtTpDst, Field::UdpDst),
+                    _ => pair(Field::CtTpDst, Field::SctpDst),
+                };
+                let range = masked(min.unwrap_or(0), max.unwrap_or(u16::MAX));
+                let port = |(value, mask): (u16, u16)| {
+                    if mask == 0 {
+                        matching.clone()
+                    } else {
+                        matching.clone().with_masked(field, value.into(), mask.into())
+                    }
+                };
+                range.into_iter().map(port).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

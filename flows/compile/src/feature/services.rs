@@ -1,0 +1,109 @@
+//! What Weir answers for a network itself: DHCP and router solicitations go to the controller.
+
+use super::Feature;
+use super::responder::Answers;
+use crate::cookie::Object;
+use crate::packet::{dhcp, icmpv6};
+use crate::register::{NETWORK, PUNT, Punt};
+use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use weir_model::{Change, Ipv6Mode, MacAddress, Subnet, Topology};
+
+/// Servers of a network.
+pub(super) struct Services;
+
+/// The link-layer address of a DHCP server whose address is no router's: locally administered, "WEIR" and 1.
+pub const SERVICE_MAC: MacAddress = MacAddress([0x02, 0x57, 0x45, 0x49, 0x52, 0x01]);
+
+impl Feature for Services {
+    fn tables(&self) -> &'static [Table] {
+        &[Table::Services, Table::Arp]
+    }
+
+    fn dirty(&self, touched: &Touched<'_>, units: &mut BTreeSet<Unit>) {
+        if let Change::Subnet(diff) = touched.change
+            && let Some(network) = diff.last().map(|subnet| subnet.network_id)
+        {
+            let sides = [touched.old, touched.new];
+            units.extend(sides.iter().filter_map(|side| side.network(network)).map(|it| Unit::Services(it.key)));
+        }
+        units.extend(touched.network().map(|network| Unit::Services(network.key)));
+        if let Change::Router(diff) = touched.change
+            && let Some(router) = diff.last()
+        {
+            for topology in [touched.old, touched.new] {
+                let networks = topology.interfaces_of(router.id).filter_map(|port| topology.network(port.network_id));
+                units.extend(networks.map(|network| Unit::Services(network.key)));
+            }
+        }
+        for (port, topology) in touched.ports() {
+            let gateway = port.fixed_ips.iter().any(|fixed| {
+                topology.subnet(fixed.subnet_id).is_some_and(|subnet| subnet.gateway_ip == Some(fixed.ip_address))
+            });
+            if let Some(network) = topology.network(port.network_id)
+                && (gateway || topology.router_of(port).is_some())
+            {
+                units.insert(Unit::Services(network.key));
+            }
+        }
+    }
+
+    fn of_circle(&self, circle: Circle, _: &Topology, units: &mut Vec<Unit>) {
+        if let Circle::Network(key) = circle {
+            units.push(Unit::Services(key));
+        }
+    }
+
+    fn build(&self, unit: Unit, topology: &Topology, sink: &mut Sink) {
+        let Unit::Services(key) = unit else { return };
+        let Some(network) = topology.network_by_key(key) else { return };
+        let (mut v4, mut v6, mut advertised) = (false, false, false);
+        for subnet in topology.subnets_of(network.id) {
+            v4 |= serves_v4(subnet);
+            v6 |= serves_v6(subnet);
+            advertised |= subnet.ipv6_ra_mode.is_some();
+            if let Some(IpAddr::V4(gateway)) = subnet.gateway_ip.filter(|_| serves_v4(subnet))
+                && topology.address_holder(subnet.id, gateway.into()).is_none()
+            {
+                let tag = Tag::of(Purpose::DhcpServer, Object::Network(key));
+                Answers { tags: [tag; 3], network: key, mac: SERVICE_MAC, sink }.ipv4(gateway);
+            }
+        }
+        let routed = topology
+            .interfaces_on(network.id)
+            .any(|port| topology.router_of(port).is_some_and(|router| router.admin_state_up));
+        for (served, question, purpose, punt) in [
+            (v4, dhcp::request(), Purpose::Dhcp, Punt::Dhcpv4),
+            (v6, dhcp::request_v6(), Purpose::Dhcp, Punt::Dhcpv6),
+            (
+                advertised && routed,
+                icmpv6::of(icmpv6::ROUTER_SOLICITATION),
+                Purpose::RouterSolicitation,
+                Punt::RouterSolicitation,
+            ),
+        ] {
+            if served {
+                let (matching, tag) = (NETWORK.on(question, key), Tag::of(purpose, Object::Network(key)));
+                sink.lead(Table::Services, Priority::Object, matching, tag, [PUNT.load(punt)], Table::Punt);
+            }
+        }
+    }
+
+    fn scope(&self, unit: Unit, _: &Topology) -> Scope {
+        match unit {
+            Unit::Services(network) => Scope::Network(network),
+            _ => Scope::Nobody,
+        }
+    }
+}
+
+fn serves_v4(subnet: &Subnet) -> bool {
+    subnet.enable_dhcp && subnet.cidr.addr().is_ipv4()
+}
+
+fn serves_v6(subnet: &Subnet) -> bool {
+    let by_dhcp = |mode| matches!(mode, Some(Ipv6Mode::Dhcpv6Stateful | Ipv6Mode::Dhcpv6Stateless));
+    let asked = by_dhcp(subnet.ipv6_address_mode) || by_dhcp(subnet.ipv6_ra_mode);
+    subnet.enable_dhcp && subnet.cidr.addr().is_ipv6() && asked
+}
