@@ -26,6 +26,8 @@ fn happen(world: &mut World, happening: Happening) {
         Happening::Plug(host, port) => world.plug(&host, port),
         Happening::Unplug(host, port) => world.unplug(&host, port),
     }
+    let topology = world.topology().clone();
+    world.judge.follow(&topology);
 }
 
 fn foreign_flow(seed: &mut Seed) -> Flow {
@@ -101,7 +103,7 @@ fn assert_packets(world: &mut World, seed: &mut Seed, what: &str) -> usize {
         let Some(port) = seed.pick(&plugged).and_then(|port| world.topology().port(*port).cloned()) else { continue };
         let packet = generate::packet(seed, world.topology(), &port);
         let topology = world.topology().clone();
-        if let Err(wrong) = judge::send(&topology, &mut world.fabric, port.id, &packet) {
+        if let Err(wrong) = judge::send(&topology, &mut world.fabric, &mut world.judge, port.id, &packet) {
             panic!("{what}: {packet:?}\nfrom {port:#?}\nexpected {:#?}\n{}", wrong.expected, wrong.journey.trace);
         }
         sent += 1;
