@@ -64,9 +64,7 @@ impl<'a> Touched<'a> {
     pub(crate) fn network(&self) -> Option<&Arc<Network>> {
         match self.change {
             Change::Network(Diff { before: Some(before), after: Some(after) })
-                if before.admin_state_up == after.admin_state_up
-                    && before.segment == after.segment
-                    && before.mtu == after.mtu =>
+                if before.admin_state_up == after.admin_state_up && before.segment == after.segment =>
             {
                 None
             }

@@ -52,18 +52,25 @@ impl Feature for Routing {
                     }
                 }
             }
-            Change::Network(_) => {
+            Change::Network(diff) => {
+                let mtu = |side: &Option<Arc<Network>>| side.as_ref().map(|network| network.mtu);
+                if let Some(network) = diff.last().filter(|_| mtu(&diff.before) != mtu(&diff.after)) {
+                    let sides = [touched.old, touched.new];
+                    let neighbours = sides.into_iter().flat_map(|side| neighbours(network.id, side));
+                    units.extend(neighbours.map(|network| Unit::Mtu(network.key)));
+                }
                 if let Some(network) = touched.network() {
-                    for topology in [touched.old, touched.new] {
-                        units.extend(topology.interfaces_on(network.id).map(|port| Unit::Connected(port.key)));
-                        units.extend(neighbours(network.id, topology).map(|network| Unit::Mtu(network.key)));
-                    }
+                    let sides = [touched.old, touched.new];
+                    let interfaces = sides.into_iter().flat_map(|side| side.interfaces_on(network.id));
+                    units.extend(interfaces.map(|port| Unit::Connected(port.key)));
                 }
             }
             _ => {}
         }
         for (port, topology) in touched.ports() {
-            units.insert(Unit::NextHop(port.key));
+            if is_routed(port.network_id, topology) {
+                units.insert(Unit::NextHop(port.key));
+            }
             let Some(router) = topology.router_of(port) else { continue };
             units.extend([Unit::Interface(port.key), Unit::Connected(port.key), Unit::Routes(router.key)]);
             let Some(network) = topology.network(port.network_id) else { continue };
@@ -220,8 +227,8 @@ impl<'a> Interface<'a> {
         let to_self = DESTINATION_PORT.on(Match::new(), port.key);
         let tag = Tag::of(Purpose::ToRouter, object);
         sink.lead(Table::Deliver, Priority::Object, to_self, tag, [], Table::Answer);
-        for fixed in &port.fixed_ips {
-            let Some(subnet) = topology.subnet(fixed.subnet_id) else { continue };
+        let subnets: BTreeSet<_> = port.fixed_ips.iter().map(|fixed| fixed.subnet_id).collect();
+        for subnet in subnets.into_iter().filter_map(|subnet| topology.subnet(subnet)) {
             let tag = Tag::of(Purpose::ConnectedRoute, object);
             self.route(subnet.cidr, true, tag, None, sink);
         }

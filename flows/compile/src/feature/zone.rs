@@ -37,7 +37,10 @@ impl Feature for Zones {
         }
         for (port, topology) in touched.ports() {
             if let (Some(network), Some(host)) = (topology.network(port.network_id), topology.bound_host(port)) {
-                units.insert(Unit::Zone(host.key, network.key));
+                let is_there = |side: &Topology| side.bound_count(network.id, &host.name) > 0;
+                if is_there(touched.old) != is_there(touched.new) {
+                    units.insert(Unit::Zone(host.key, network.key));
+                }
             }
         }
         for network in touched.interfaces().flat_map(|(port, topology)| component(port.network_id, topology)) {

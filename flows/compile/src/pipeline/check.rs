@@ -65,8 +65,8 @@ impl TableSpec {
                 Action::Output { .. } => self.check_verb(Verb::Output),
                 Action::Group(_) => self.check_verb(Verb::Group),
                 Action::Resubmit { port: None, table: Some(table), ct: false } => {
-                    let back = *table <= self.id;
-                    self.check_target(if back { self.returns } else { self.visits }, *table);
+                    let again = self.returns.iter().any(|earlier| earlier.id() == *table);
+                    self.check_target(if again { self.returns } else { self.visits }, *table);
                 }
                 Action::Clone(actions) => self.check_actions(actions),
                 Action::Ct(Ct { flags: CtFlags { commit: false, .. }, table: Some(table), .. }) => {

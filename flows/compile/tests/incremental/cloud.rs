@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use uuid::Uuid;
 use weir_compile::{Applied, Bridge, Engine, OwnerKind, Unit, desired, explain, units_for};
 use weir_model::{
-    Command, HostKey, HostName, HypervisorFact, Limits, NetworkId, NewAddressPair, NewFixedIp, NewNetwork, NewPort,
-    NewSubnet, PortId, PortPatch, ProjectId, Rejection, Request, SubnetId, Timestamp, Topology, Vif,
+    AddressGroupId, Command, HostKey, HostName, HypervisorFact, Limits, NetworkId, NewAddressPair, NewFixedIp,
+    NewNetwork, NewPort, NewSubnet, PortId, PortPatch, ProjectId, Rejection, Request, RouterId, SecurityGroupId,
+    SecurityGroupRuleId, SubnetId, Timestamp, Topology, Vif,
 };
 use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
 
@@ -138,6 +139,22 @@ pub(crate) fn subnet_id(number: u8) -> SubnetId {
 
 pub(crate) fn port_id(number: u8) -> PortId {
     PortId(Uuid::from_u128(0x0300 + u128::from(number)))
+}
+
+pub(crate) fn router_id(number: u8) -> RouterId {
+    RouterId(Uuid::from_u128(0x0400 + u128::from(number)))
+}
+
+pub(crate) fn group_id(number: u8) -> SecurityGroupId {
+    SecurityGroupId(Uuid::from_u128(0x0500 + u128::from(number)))
+}
+
+pub(crate) fn rule_id(number: u8) -> SecurityGroupRuleId {
+    SecurityGroupRuleId(Uuid::from_u128(0x0600 + u128::from(number)))
+}
+
+pub(crate) fn address_group_id() -> AddressGroupId {
+    AddressGroupId(Uuid::from_u128(0x0700))
 }
 
 pub(crate) fn host_name(number: u8) -> HostName {

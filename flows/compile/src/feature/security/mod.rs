@@ -58,8 +58,8 @@ impl Feature for Security {
                 for topology in sides {
                     let rules = topology.rules_by_addresses(group.id);
                     for set in rules.flat_map(|rule| topology.sets_of_group(rule.security_group_id)) {
-                        let changed = before.symmetric_difference(&after);
-                        units.extend(changed.map(|address| Unit::Remote(set.key, *address)));
+                        let changed = before.symmetric_difference(&after).flat_map(|address| parts(*address));
+                        units.extend(changed.map(|address| Unit::Remote(set.key, address)));
                     }
                 }
             }
@@ -122,12 +122,27 @@ fn sets_naming(group: SecurityGroupId, topology: &Topology) -> impl Iterator<Ite
 /// The addresses by which a rule knows its remote side; none for rules that name no group.
 fn addresses(rule: &SecurityGroupRule, topology: &Topology) -> Vec<IpNet> {
     match rule.remote {
-        Remote::Group(group) => topology.addresses_of_group(group).collect(),
+        Remote::Group(group) => topology.addresses_of_group(group).flat_map(parts).collect(),
         Remote::Addresses(group) => {
-            topology.address_group(group).into_iter().flat_map(|group| group.addresses.iter().copied()).collect()
+            let group = topology.address_group(group);
+            group.into_iter().flat_map(|group| group.addresses.iter().copied()).flat_map(parts).collect()
         }
         Remote::Anybody | Remote::Prefix(_) => Vec::new(),
     }
+}
+
+/// The address, or both halves of all addresses: a flow that matches no address would be the same as that of a rule's
+/// other half for any protocol.
+fn parts(address: IpNet) -> Vec<IpNet> {
+    if address.prefix_len() > 0 {
+        return vec![address.trunc()];
+    }
+    address.subnets(1).into_iter().flatten().collect()
+}
+
+/// The prefixes of which an address is a part: see [`parts`].
+fn wholes(address: IpNet) -> impl Iterator<Item = IpNet> {
+    std::iter::once(address).chain(address.supernet().filter(|whole| whole.prefix_len() == 0))
 }
 
 /// The addresses by which rules of a set know remote sides, some perhaps twice.
@@ -139,7 +154,7 @@ fn remotes<'a>(set: &'a SecuritySet, topology: &'a Topology) -> impl Iterator<It
 /// The addresses by which rules know a port.
 fn own(port: &Port) -> impl Iterator<Item = IpNet> + '_ {
     let fixed = port.fixed_ips.iter().map(|fixed| IpNet::from(fixed.ip_address));
-    fixed.chain(port.allowed_address_pairs.iter().map(|pair| pair.ip_address.trunc()))
+    fixed.chain(port.allowed_address_pairs.iter().flat_map(|pair| parts(pair.ip_address)))
 }
 
 /// Matches what is asked of a set's rules of a direction.
@@ -188,9 +203,10 @@ fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sin
     let mut halves = Halves::default();
     for rule in rules_of(set, topology) {
         let is_in = match rule.remote {
-            Remote::Group(group) => topology.is_address_of_group(group, address),
+            Remote::Group(group) => wholes(address).any(|whole| topology.is_address_of_group(group, whole)),
             Remote::Addresses(group) => {
-                topology.address_group(group).is_some_and(|group| group.addresses.contains(&address))
+                let group = topology.address_group(group);
+                group.is_some_and(|group| wholes(address).any(|whole| group.addresses.contains(&whole)))
             }
             Remote::Anybody | Remote::Prefix(_) => false,
         };
