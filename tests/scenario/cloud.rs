@@ -86,8 +86,8 @@ impl Cloud {
             let back = self.fabric.poll_transmit(host, bridge.name(), link.connection);
             link.session.handle_bytes(self.now, &back);
             while let Some(event) = link.session.poll_event() {
-                // The ports are known from plugging them.
-                if !matches!(event, SessionEvent::PortStatus(_)) {
+                // The ports are known from plugging them, and what the controller is asked from the packet's journey.
+                if !matches!(event, SessionEvent::PortStatus(_) | SessionEvent::PacketIn(_)) {
                     events.push(event);
                 }
             }

@@ -39,32 +39,27 @@ impl Judge {
         if verdict.flooded {
             return flood(topology, from, packet, verdict);
         }
-        let everybody = verdict.deliveries.len();
         let mut refusals = Vec::new();
-        verdict.deliveries.retain(|to, packet| {
-            let ruling = self.firewall.judge(topology, from, *to, packet);
-            refusals.push(ruling);
-            ruling == Ruling::Passes
-        });
-        let elsewhere = verdict.toward.iter().filter(|to| !verdict.deliveries.contains_key(*to));
-        let elsewhere = elsewhere.filter(|to| is_elsewhere(topology, from, **to)).count();
-        if everybody == 0 && elsewhere > 0 && !self.firewall.departs(topology, from, packet) {
-            refusals.push(Ruling::RefusedToSender);
+        for to in &verdict.toward {
+            let ruling = match verdict.deliveries.get(to) {
+                Some(packet) => self.firewall.judge(topology, from, *to, packet),
+                // What is not plugged here might be elsewhere, for all that the sender's hypervisor knows.
+                None if self.firewall.departs(topology, from, packet) => continue,
+                None => Ruling::RefusedToSender,
+            };
+            if ruling != Ruling::Passes {
+                verdict.deliveries.remove(to);
+                refusals.push(ruling);
+            }
         }
         if verdict.deliveries.is_empty() && !refusals.is_empty() {
             verdict.reason = match refusals[0] {
                 Ruling::RefusedToSender => "refused to the sender",
-                Ruling::RefusedToReceiver | Ruling::Passes => "refused to the receiver",
+                _ => "refused to the receiver",
             };
         }
         verdict
     }
-}
-
-/// Whether two ports are bound to different hypervisors.
-fn is_elsewhere(topology: &Topology, from: PortId, to: PortId) -> bool {
-    let host = |id| topology.port(id).and_then(|port| topology.bound_host(port)).map(|host| &host.name);
-    host(from) != host(to)
 }
 
 fn flood(topology: &Topology, from: PortId, packet: &Packet, mut verdict: Verdict) -> Verdict {

@@ -36,7 +36,12 @@ fn by_router(seed: &mut Seed, topology: &Topology, from: &Port) -> Option<Packet
     let own_addresses = topology.interfaces_of(router.id).flat_map(|port| &port.fixed_ips);
     let own_addresses: Vec<IpAddr> =
         own_addresses.map(|fixed| fixed.ip_address).filter(|address| address.is_ipv4() == v4).collect();
-    let mut to = distant(seed, topology, v4);
+    let behind = topology.interfaces_of(router.id).filter(|port| port.network_id != from.network_id);
+    let behind: Vec<&Port> = behind.flat_map(|port| topology.ports_of(port.network_id)).map(AsRef::as_ref).collect();
+    let mut to = match seed.pick(&behind) {
+        Some(port) if seed.chance(2, 3) => own(seed, port, v4),
+        _ => distant(seed, topology, v4),
+    };
     if seed.chance(1, 6) {
         to = seed.pick(&own_addresses).copied();
         if !v4 && seed.chance(1, 4) {

@@ -23,7 +23,7 @@ const DESTINATIONS: [&str; 9] = [
 
 pub(super) fn next(seed: &mut Seed, topology: &Topology, bounds: &Bounds) -> Option<Happening> {
     let bare = topology.routers().find(|router| topology.interfaces_of(router.id).count() < 2);
-    if let Some(bare) = bare.filter(|_| seed.chance(1, 2)) {
+    if let Some(bare) = bare.filter(|_| seed.chance(3, 4)) {
         return add_interface(seed, topology, bare.id);
     }
     match seed.below(14) {

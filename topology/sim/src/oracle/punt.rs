@@ -1,7 +1,7 @@
 //! What the controller is asked.
 
 use crate::packet::{ETH_IPV4, Fields, Packet, protocol};
-use weir_model::{Network, NetworkKey, Port, PortKey, RouterKey, Topology};
+use weir_model::{Ipv6Mode, Network, NetworkKey, Port, PortKey, RouterKey, Subnet, Topology};
 use weir_openflow::Field;
 use weir_openflow::message::PacketIn;
 
@@ -70,7 +70,7 @@ pub(super) fn service(topology: &Topology, network: &Network, port: &Port, field
         let served = is_udp(68, 67) && subnets.any(|subnet| subnet.enable_dhcp && !subnet.is_ipv6());
         served.then_some(PuntKind::Dhcpv4)
     } else if is_udp(546, 547) {
-        subnets.any(|subnet| subnet.enable_dhcp && subnet.is_ipv6()).then_some(PuntKind::Dhcpv6)
+        subnets.any(|subnet| speaks_dhcpv6(subnet)).then_some(PuntKind::Dhcpv6)
     } else if fields.is_icmpv6() && (fields.tp_src, fields.tp_dst) == (133, 0) {
         let advertises = subnets.any(|subnet| subnet.is_ipv6() && subnet.ipv6_ra_mode.is_some())
             && topology.ports_of(network.id).any(|port| super::interface_router(topology, port).is_some());
@@ -79,4 +79,10 @@ pub(super) fn service(topology: &Topology, network: &Network, port: &Port, field
         None
     };
     kind.map(|kind| Punt { kind, port: port.key, network: network.key, router: None })
+}
+
+/// Whether the VMs of a subnet get addresses or options by DHCPv6, rather than by autoconfiguration alone or not at all.
+fn speaks_dhcpv6(subnet: &Subnet) -> bool {
+    let by_dhcp = |mode| matches!(mode, Some(Ipv6Mode::Dhcpv6Stateful | Ipv6Mode::Dhcpv6Stateless));
+    subnet.enable_dhcp && (by_dhcp(subnet.ipv6_address_mode) || by_dhcp(subnet.ipv6_ra_mode))
 }

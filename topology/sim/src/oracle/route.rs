@@ -55,7 +55,8 @@ pub(super) fn route(
         if owns(topology, router, interface, destination) {
             let mac = (passed == 0).then_some(interface.mac_address);
             let answer = is_echo_request(fields).then(|| Answer::Echo(Echo { request: packet.clone(), mac }));
-            return Verdict { answer, reason: "to the router itself", ..Verdict::default() };
+            let reason = if passed == 0 { "to the router itself" } else { "to a router behind it" };
+            return Verdict { answer, reason, ..Verdict::default() };
         }
         if stays_on_link(source) || stays_on_link(destination) {
             return nowhere("an address that no router takes further");
