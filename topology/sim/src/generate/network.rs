@@ -24,7 +24,7 @@ pub(super) fn next(seed: &mut Seed, topology: &Topology, bounds: &Bounds) -> Opt
         }
         _ => {
             let (id, up) = any_network(seed, topology)?;
-            let admin_state_up = Some(!up || seed.chance(1, 2));
+            let admin_state_up = Some(!up || seed.chance(2, 3));
             let mtu = seed.chance(1, 4).then(|| mtu(seed));
             let patch = NetworkPatch { admin_state_up, mtu, ..NetworkPatch::default() };
             command(Command::UpdateNetwork { id, patch, if_revision: None })
@@ -48,7 +48,7 @@ pub(super) fn new(seed: &mut Seed, topology: &Topology, bounds: &Bounds) -> Opti
     let owner = tenant(seed, bounds);
     let mut network = NewNetwork::new(NetworkId(uuid(seed)), owner);
     network.port_security_enabled = seed.chance(1, 8).then_some(false);
-    network.mtu = seed.chance(1, 3).then(|| mtu(seed));
+    network.mtu = seed.chance(1, 2).then(|| mtu(seed));
     command(Command::CreateNetworks(vec![network]))
 }
 
@@ -64,7 +64,7 @@ pub(super) fn new_subnet(seed: &mut Seed, topology: &Topology, network: NetworkI
     if seed.chance(1, 8) {
         subnet.gateway_ip = Some(None);
     }
-    if v6 && seed.chance(1, 2) && subnet.enable_dhcp.is_none() {
+    if v6 && seed.chance(2, 3) && subnet.enable_dhcp.is_none() {
         let mode = [Ipv6Mode::Slaac, Ipv6Mode::Dhcpv6Stateful, Ipv6Mode::Dhcpv6Stateless][seed.below(3)];
         (subnet.ipv6_ra_mode, subnet.ipv6_address_mode) = (Some(mode), Some(mode));
     }

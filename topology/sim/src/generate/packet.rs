@@ -16,6 +16,9 @@ pub fn packet(seed: &mut Seed, topology: &Topology, from: &Port) -> Packet {
     {
         return packet;
     }
+    if seed.chance(1, 20) {
+        return to_service(seed, from);
+    }
     if seed.chance(1, 3)
         && let Some(packet) = honest(seed, topology, from)
     {
@@ -50,13 +53,28 @@ fn by_router(seed: &mut Seed, topology: &Topology, from: &Port) -> Option<Packet
         return Some(frame.echo(source, to?, ephemeral(seed), false));
     }
     let to = to?;
-    if seed.chance(1, 8) {
+    if seed.chance(1, 6) {
         let mtu = usize::from(topology.network(from.network_id)?.mtu);
         // As long as the own network takes, or as the smallest does, less the headers.
         let length = [1280, 1281, 1400, 1401, mtu][seed.below(5)].min(mtu) - if v4 { 28 } else { 48 };
         return Some(frame.udp(source, to, ephemeral(seed), 53, &vec![7; length]));
     }
     Some(talk(seed, &frame, source, to))
+}
+
+/// A question of a booting VM.
+fn to_service(seed: &mut Seed, from: &Port) -> Packet {
+    let link = IpAddr::V6(crate::oracle::link_local(from.mac_address.to_u64()));
+    let group = |last: u16, scope: u16| IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, scope, last));
+    let to = |last: u8| Frame::new(from.mac_address, MacAddress([0x33, 0x33, 0, 0, 0, last]));
+    match seed.below(4) {
+        0 => {
+            let (source, all) = (Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::BROADCAST.into());
+            Frame::broadcast(from.mac_address).udp(source, all, 68, 67, b"discover")
+        }
+        1 => to(2).udp(link, group(2, 1), 546, 547, b"solicit"),
+        _ => to(2).ttl(255).icmp(link, group(2, 0), 133, 0, &[0; 4]),
+    }
 }
 
 /// A packet to a neighbour, which is what it says it is.

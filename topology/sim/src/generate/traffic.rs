@@ -47,16 +47,25 @@ impl Traffic {
         if seed.chance(1, 2)
             && let Some(arrival) = self.arrivals.get(seed.below(self.arrivals.len()))
         {
-            if seed.chance(1, 4) {
+            if seed.chance(1, 4) && may_send(topology, arrival.from) {
                 return Some((arrival.from, arrival.sent.clone()));
             }
-            if let Some(answer) = answer(seed, &arrival.got) {
+            if may_send(topology, arrival.to)
+                && let Some(answer) = answer(seed, &arrival.got)
+            {
                 return Some((arrival.to, answer));
             }
         }
-        let from = topology.port(*seed.pick(plugged)?)?;
+        let able: Vec<PortId> = plugged.iter().copied().filter(|id| may_send(topology, *id)).collect();
+        let able = if seed.chance(7, 8) && !able.is_empty() { &able } else { plugged };
+        let from = topology.port(*seed.pick(able)?)?;
         Some((from.id, packet(seed, topology, from)))
     }
+}
+
+/// Whether a port is up, and plugged where it is bound.
+fn may_send(topology: &Topology, port: PortId) -> bool {
+    topology.port(port).is_some_and(|port| crate::oracle::usable(topology, port).is_some())
 }
 
 fn mac(number: u64) -> MacAddress {
