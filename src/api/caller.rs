@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use weir_model::ProjectId;
 
 /// Longest project id that is taken, in bytes; Neutron's column holds as many.
-const PROJECT_ID_MAX: usize = 255;
+pub(crate) const PROJECT_ID_MAX: usize = 255;
 
 /// How callers are told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -24,7 +24,13 @@ const fn extension(
 }
 
 /// Everything that is served, by alias.
-const EXTENSIONS: [Extension; 23] = [
+const EXTENSIONS: [Extension; 37] = [
+    extension(
+        "address-group",
+        "Address group",
+        "Addresses that security group rules name together.",
+        "2020-07-15T10:00:00-00:00",
+    ),
     extension(
         "allowed-address-pairs",
         "Allowed Address Pairs",
@@ -37,6 +43,7 @@ const EXTENSIONS: [Extension; 23] = [
         "Where a port is bound and how it is plugged there.",
         "2014-02-03T10:00:00-00:00",
     ),
+    extension("dvr", "Distributed Virtual Router", "Routers that are on every hypervisor.", "2014-06-1T10:00:00-00:00"),
     extension(
         "empty-string-filtering",
         "Empty String Filtering Extension",
@@ -48,6 +55,18 @@ const EXTENSIONS: [Extension; 23] = [
         "Neutron external network",
         "Networks that lead outside and that every project sees.",
         "2013-01-14T10:00:00-00:00",
+    ),
+    extension(
+        "extraroute",
+        "Neutron Extra Route",
+        "Routes of a router beyond its interfaces.",
+        "2013-02-01T10:00:00-00:00",
+    ),
+    extension(
+        "extraroute-atomic",
+        "Atomically add/remove extra routes",
+        "Routes can be added and taken away without naming the others.",
+        "2019-07-10T00:00:00+00:00",
     ),
     extension(
         "filter-validation",
@@ -66,6 +85,12 @@ const EXTENSIONS: [Extension; 23] = [
         "IP Allocation",
         "When the addresses of a port are allocated.",
         "2016-06-10T23:00:00-00:00",
+    ),
+    extension(
+        "l3-port-ip-change-not-allowed",
+        "Prevent L3 router ports IP address change extension",
+        "Some addresses of routers stay.",
+        "2018-10-09T10:00:00-00:00",
     ),
     extension("net-mtu", "Network MTU", "The MTU of a network.", "2015-03-25T10:00:00-00:00"),
     extension(
@@ -88,6 +113,12 @@ const EXTENSIONS: [Extension; 23] = [
         "2012-07-23T10:00:00-00:00",
     ),
     extension(
+        "port-security-groups-filtering",
+        "Port filtering on security groups",
+        "Ports can be listed by their security groups.",
+        "2018-01-09T09:00:00-00:00",
+    ),
+    extension(
         "project-id",
         "project_id field enabled",
         "project_id stands beside tenant_id.",
@@ -105,6 +136,38 @@ const EXTENSIONS: [Extension; 23] = [
         "If-Match with a revision number guards changes.",
         "2016-12-11T00:00:00-00:00",
     ),
+    extension("router", "Neutron L3 Router", "Routers between networks.", "2012-07-20T10:00:00-00:00"),
+    extension(
+        "router-admin-state-down-before-update",
+        "Enforce Router's Admin State Down Before Update Extension",
+        "A router is down while it becomes distributed or ceases to be.",
+        "2019-07-02T15:56:00",
+    ),
+    extension("security-group", "security-group", "What ports may send and get.", "2012-10-05T10:00:00-00:00"),
+    extension(
+        "security-groups-normalized-cidr",
+        "Normalized CIDR field for security group rules",
+        "The remote prefix of a rule with its host bits cleared.",
+        "2020-07-28T10:00:00-00:00",
+    ),
+    extension(
+        "security-groups-remote-address-group",
+        "Remote address group id field for security group rules",
+        "Rules can name address groups.",
+        "2020-08-25T10:00:00-00:00",
+    ),
+    extension(
+        "security-groups-rules-belongs-to-default-sg",
+        "Security group rule belongs to the project's default security group",
+        "Whether a rule is of a group default.",
+        "2023-05-23T10:00:00-00:00",
+    ),
+    extension(
+        "security-groups-shared-filtering",
+        "Security group filtering on the shared field",
+        "Security groups can be listed by whether they are shared.",
+        "2021-10-05T09:00:00-00:00",
+    ),
     extension("sorting", "Sorting support", "Lists can be sorted.", "2016-06-12T00:00:00-00:00"),
     extension(
         "standard-attr-description",
@@ -120,7 +183,7 @@ const EXTENSIONS: [Extension; 23] = [
     ),
     extension(
         "standard-attr-tag",
-        "Tag support for resources with standard attribute: network, port, subnet",
+        "Tag support for resources with standard attribute: network, port, router, security_group, subnet",
         "Resources can be tagged.",
         "2017-01-01T00:00:00-00:00",
     ),
@@ -129,6 +192,12 @@ const EXTENSIONS: [Extension; 23] = [
         "Resource timestamps",
         "When resources were made and changed.",
         "2016-09-12T10:00:00-00:00",
+    ),
+    extension(
+        "stateful-security-group",
+        "Stateful security group",
+        "Whether a group allows the replies to what it allows.",
+        "2019-11-26T09:00:00-00:00",
     ),
     extension(
         "subnet-service-types",

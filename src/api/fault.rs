@@ -48,6 +48,11 @@ impl Fault {
         Self::new(StatusCode::FORBIDDEN, "PolicyNotAuthorized", format!("{rule} is disallowed by policy"))
     }
 
+    /// 404 for an object that is not there, or not for the caller.
+    pub fn absent(kind: &'static str, message: impl std::fmt::Display) -> Self {
+        Self::new(StatusCode::NOT_FOUND, kind, message.to_string())
+    }
+
     /// 404 for a path that leads nowhere.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "HTTPNotFound", "The resource could not be found.")

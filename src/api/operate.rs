@@ -5,7 +5,7 @@ use super::backend::{ApiRequest, Backend, Failure};
 use super::caller::Caller;
 use super::fault::Fault;
 use super::query::{Parameters, Query, fields, link};
-use super::resource::{Resource, absent};
+use super::resource::{Action, Occasion, Resource, seen};
 use super::view::View;
 use axum::http::StatusCode;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -58,11 +58,7 @@ impl Scene<'_> {
 
     /// Finds an object that the caller may see.
     pub(crate) fn find<'t, R: Resource>(&self, topology: &'t Topology, id: &str) -> Result<&'t Arc<R>, Fault> {
-        Uuid::parse_str(id)
-            .ok()
-            .and_then(|uuid| R::get(topology, uuid))
-            .filter(|object| object.visible(self.caller, topology))
-            .ok_or_else(|| absent::<R>(id))
+        seen::<R>(id, self.caller, topology)
     }
 
     /// Finds an object that the caller may change.
@@ -73,7 +69,7 @@ impl Scene<'_> {
         action: &str,
     ) -> Result<&'t Arc<R>, Fault> {
         let object = self.find::<R>(topology, id)?;
-        if self.caller.admin || self.caller.owns(object.project()) {
+        if self.caller.admin || object.owned_by(self.caller, topology) {
             Ok(object)
         } else {
             Err(Fault::forbidden(&format!("rule:{action}_{}", R::NAME)))
@@ -196,8 +192,16 @@ pub(crate) fn show<R: Resource>(scene: Scene<'_>, id: &str, parameters: &Paramet
 }
 
 /// Lists the objects that pass a query.
-pub(crate) fn list<R: Resource>(scene: Scene<'_>, url: &str, parameters: &Parameters<'_>) -> Result<Answer, Fault> {
+pub(crate) async fn list<R: Resource>(
+    scene: Scene<'_>,
+    url: &str,
+    parameters: &Parameters<'_>,
+) -> Result<Answer, Fault> {
     let query = Query::<R>::read(R::TABLE, parameters)?;
+    let prerequisite = R::prerequisite(&query, scene.caller, &scene.backend.snapshot.load());
+    if let Some(command) = prerequisite {
+        scene.submit(command).await?;
+    }
     let topology = scene.backend.snapshot.load();
     let view = scene.view(&topology, &[]);
     let mut objects: Vec<&Arc<R>> = R::candidates(&topology, &query)
@@ -229,7 +233,7 @@ fn page<'o, 't, R: Resource>(objects: &'o [&'t Arc<R>], query: &Query<R>) -> Res
         None => None,
         Some(marker) => {
             let at = Uuid::parse_str(marker).ok().and_then(|id| objects.iter().position(|it| it.id() == id));
-            Some(at.ok_or_else(|| absent::<R>(marker))?)
+            Some(at.ok_or_else(|| R::absent(marker))?)
         }
     };
     let (start, end) = if query.reverse {
@@ -342,6 +346,14 @@ pub(crate) async fn create<R: Resource>(
     Ok(Answer { status: StatusCode::CREATED, body })
 }
 
+/// The body that shows the one object that was changed.
+fn whole<R: Resource>(scene: Scene<'_>, changed: &[Arc<R>]) -> Result<Vec<u8>, Fault> {
+    let one = changed.first().ok_or_else(unexpected)?;
+    let topology = scene.backend.snapshot.load();
+    let attributes = chosen::<R>(scene.caller, &[], false);
+    Ok(single(one.as_ref(), &attributes, &scene.view(&topology, &[])))
+}
+
 fn unexpected() -> Fault {
     tracing::error!("the controller answered a command with the outcome of another kind");
     Fault::new(
@@ -370,15 +382,12 @@ pub(crate) async fn update<R: Resource>(
             let object = scene.find::<R>(&topology, id)?;
             let values = for_update(R::TABLE, R::NAME, body.clone(), scene.caller)?;
             let object_of_caller = scene.find_own::<R>(&topology, &object.id().to_string(), "update")?;
+            object_of_caller.may_update(&values, scene.caller, &topology)?;
             object_of_caller.update(values, &topology, if_revision)?
         };
         match scene.submit(update.command).await {
             Ok(outcome) => {
-                let made = R::of(outcome).ok_or_else(unexpected)?;
-                let one = made.first().ok_or_else(unexpected)?;
-                let topology = scene.backend.snapshot.load();
-                let attributes = chosen::<R>(scene.caller, &[], false);
-                let body = single(one.as_ref(), &attributes, &scene.view(&topology, &[]));
+                let body = whole(scene, &R::of(outcome).ok_or_else(unexpected)?)?;
                 return Ok(Answer { status: StatusCode::OK, body });
             }
             Err(failed) => {
@@ -395,10 +404,45 @@ pub(crate) async fn update<R: Resource>(
 pub(crate) async fn delete<R: Resource>(scene: Scene<'_>, id: &str, if_revision: Option<u64>) -> Result<(), Fault> {
     let uuid = {
         let topology = scene.backend.snapshot.load();
-        scene.find_own::<R>(&topology, id, "delete")?.id()
+        let object = scene.find_own::<R>(&topology, id, "delete")?;
+        object.may_delete(scene.caller)?;
+        object.id()
     };
     scene.submit(R::delete(uuid, if_revision)).await?;
     Ok(())
+}
+
+/// Does something with an object that is no change of its attributes.
+pub(crate) async fn act<R: Resource>(
+    scene: Scene<'_>,
+    id: &str,
+    action: &Action<R>,
+    body: Option<Value>,
+    if_revision: Option<u64>,
+) -> Result<Answer, Fault> {
+    let body = match body {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(body)) => body,
+        Some(_) => return Err(invalid_body()),
+    };
+    let command = {
+        let topology = scene.backend.snapshot.load();
+        let object = scene.find::<R>(&topology, id)?;
+        if !scene.caller.admin && !object.owned_by(scene.caller, &topology) {
+            return Err(Fault::forbidden(&format!("rule:{}", action.name)));
+        }
+        let current = object.revision();
+        if let Some(expected) = if_revision.filter(|expected| *expected != current) {
+            return Err(Rejection::RevisionNumberConstraintFailed { expected, current }.into());
+        }
+        (action.command)(object, body, Occasion { caller: scene.caller, topology: &topology, if_revision })?
+    };
+    let outcome = scene.submit(command).await?;
+    let body = match (action.answer)(&outcome) {
+        Some(body) => body,
+        None => whole(scene, &R::of(outcome).ok_or_else(unexpected)?)?,
+    };
+    Ok(Answer { status: StatusCode::OK, body })
 }
 
 /// How often [`crate::api::tags`] tries to change tags that others change too.

@@ -14,8 +14,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 use weir_model::{
-    Command, Limits, Network, NetworkId, NewNetwork, NewPort, NewSubnet, Port, PortId, ProjectId, Request, Subnet,
-    SubnetId, Timestamp, Topology,
+    AddressGroup, AddressGroupId, Command, Limits, Network, NetworkId, NewAddressGroup, NewFixedIp, NewNetwork,
+    NewPort, NewRouter, NewSecurityGroup, NewSubnet, Port, PortId, ProjectId, Request, Router, RouterId, SecurityGroup,
+    SecurityGroupId, SecurityGroupRule, Subnet, SubnetId, Timestamp, Topology,
 };
 
 struct Idle;
@@ -34,8 +35,10 @@ const OWN: u128 = 1;
 const OTHERS: u128 = 2;
 const SHARED: u128 = 3;
 const EXTERNAL: u128 = 4;
+/// A port of "others" on the network of "mine", with the gateway's address.
+const GATEWAY: u128 = 5;
 
-/// Networks of "mine" and "others", a subnet and a port of "others" on each.
+/// Networks of "mine" and "others", a subnet and a port of "others" on each; groups and routers of both.
 fn topology() -> Topology {
     let mut topology = Topology::new(Limits::default());
     let mut transact = |command| {
@@ -60,6 +63,19 @@ fn topology() -> Topology {
         )]));
         transact(Command::CreatePorts(vec![NewPort::new(PortId(id(network)), NetworkId(id(network)), others)]));
     }
+    let gateway = NewFixedIp { ip_address: "10.0.0.1".parse().ok(), ..NewFixedIp::default() };
+    transact(Command::CreatePorts(vec![NewPort {
+        fixed_ips: Some(vec![gateway]),
+        ..NewPort::new(PortId(id(GATEWAY)), NetworkId(id(OWN)), ProjectId::from("others"))
+    }]));
+    for number in [OWN, OTHERS] {
+        let owner = ProjectId::from(if number == OWN { "mine" } else { "others" });
+        let group = SecurityGroupId(id(number));
+        transact(Command::CreateSecurityGroups(vec![NewSecurityGroup::new(group, owner.clone())]));
+        let addresses = AddressGroupId(id(number));
+        transact(Command::CreateAddressGroups(vec![NewAddressGroup::new(addresses, owner.clone())]));
+        transact(Command::CreateRouters(vec![NewRouter::new(RouterId(id(number)), owner)]));
+    }
     topology
 }
 
@@ -82,7 +98,10 @@ fn in_scene<T>(caller: &Caller, act: impl FnOnce(Scene<'_>) -> T) -> T {
 }
 
 fn ids<R: Resource>(caller: &Caller) -> Vec<u128> {
-    let answer = in_scene(caller, |scene| operate::list::<R>(scene, "", &Parameters::default())).unwrap();
+    let answer = in_scene(caller, |scene| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(operate::list::<R>(scene, "", &Parameters::default())).unwrap()
+    });
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     let objects = body[R::COLLECTION].as_array().unwrap();
     objects.iter().map(|it| it["id"].as_str().unwrap().parse::<Uuid>().unwrap().as_u128()).collect()
@@ -110,6 +129,23 @@ fn updated<R: Resource>(caller: &Caller, id: u128, body: Value) -> Result<Answer
     })
 }
 
+fn deleted<R: Resource>(caller: &Caller, id: Uuid) -> Result<Answer, Fault> {
+    in_scene(caller, |scene| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(operate::delete::<R>(scene, &id.to_string(), None))?;
+        Ok(Answer { status: StatusCode::NO_CONTENT, body: Vec::new() })
+    })
+}
+
+fn acted<R: Resource>(caller: &Caller, id: u128, action: &str, body: Value) -> Result<Answer, Fault> {
+    let id = Uuid::from_u128(id).to_string();
+    let action = R::ACTIONS.iter().find(|known| known.name == action).unwrap();
+    in_scene(caller, |scene| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(operate::act::<R>(scene, &id, action, Some(body), None))
+    })
+}
+
 /// Got as far as the controller, which has gone.
 fn allowed(result: Result<Answer, Fault>) -> bool {
     result.is_err_and(|fault| fault.status == StatusCode::SERVICE_UNAVAILABLE)
@@ -125,7 +161,7 @@ fn lists_hold_what_the_caller_may_see() {
     assert_eq!(ids::<Network>(&admin), [OWN, OTHERS, SHARED, EXTERNAL]);
     assert_eq!(ids::<Network>(&member()), [OWN, SHARED, EXTERNAL]);
     assert_eq!(ids::<Subnet>(&member()), [SHARED]);
-    assert_eq!(ids::<Port>(&member()), [OWN]);
+    assert_eq!(ids::<Port>(&member()), [OWN, GATEWAY]);
     let nobody = Caller { project: None, admin: false };
     assert_eq!(ids::<Network>(&nobody), [SHARED, EXTERNAL]);
 }
@@ -197,6 +233,80 @@ fn others_objects_are_left_alone() {
         foreign.unwrap_err().message,
         "Specifying 'project_id' other than the authenticated project in request is not allowed for the current user."
     );
+}
+
+#[test]
+fn groups_and_routers_are_their_projects() {
+    let id = Uuid::from_u128;
+    let default = topology().default_security_group("mine").unwrap().id.0;
+    let mut groups = ids::<SecurityGroup>(&member());
+    groups.sort_unstable();
+    assert_eq!(groups, [OWN, default.as_u128()]);
+    assert_eq!(ids::<SecurityGroupRule>(&member()).len(), 6);
+    assert_eq!(ids::<AddressGroup>(&member()), [OWN]);
+    assert_eq!(ids::<Router>(&member()), [OWN]);
+    assert!(shown::<SecurityGroup>(&member(), OTHERS).is_err());
+    assert_eq!(status(updated::<Router>(&member(), OTHERS, json!({"name": "x"}))), 404);
+    assert_eq!(status(acted::<AddressGroup>(&member(), OTHERS, "add_addresses", json!({"addresses": []}))), 404);
+    assert!(allowed(updated::<SecurityGroup>(&member(), OWN, json!({"stateful": false}))));
+    assert!(allowed(deleted::<SecurityGroup>(&member(), id(OWN))));
+    assert_eq!(
+        deleted::<SecurityGroup>(&member(), default).map(|answer| answer.status).unwrap_err().kind,
+        "SecurityGroupCannotRemoveDefault"
+    );
+    let theirs = topology().rules_of(SecurityGroupId(id(OTHERS))).next().unwrap().id.0;
+    assert_eq!(status(deleted::<SecurityGroupRule>(&member(), theirs)), 404);
+    let full = shown::<Router>(&Caller { project: None, admin: true }, OWN).unwrap();
+    let part = shown::<Router>(&member(), OWN).unwrap();
+    for name in ["distributed", "ha"] {
+        assert!(full.get(name).is_some() && part.get(name).is_none(), "{name}");
+        assert_eq!(status(created::<Router>(&member(), json!({ name: true }))), 403);
+    }
+    assert!(allowed(created::<Router>(&member(), json!({"external_gateway_info": null}))));
+}
+
+#[test]
+fn ids_that_may_not_be_seen_name_nothing() {
+    let id = Uuid::from_u128;
+    let fault = |result: Result<Answer, Fault>| {
+        let fault = result.map(|answer| answer.status).unwrap_err();
+        (fault.status.as_u16(), fault.kind.into_owned())
+    };
+    let rule = |group: u128, remote: &str, other: u128| {
+        let body = json!({"security_group_id": id(group), "direction": "ingress", remote: id(other)});
+        created::<SecurityGroupRule>(&member(), body)
+    };
+    let no_group = (404, "SecurityGroupNotFound".to_owned());
+    assert_eq!(fault(rule(OTHERS, "remote_group_id", OWN)), no_group);
+    assert_eq!(fault(rule(OWN, "remote_group_id", OTHERS)), no_group);
+    assert_eq!(fault(rule(OWN, "remote_address_group_id", OTHERS)), (404, "AddressGroupNotFound".to_owned()));
+    assert!(allowed(rule(OWN, "remote_address_group_id", OWN)));
+    let port = |body: Value| {
+        let mut port = json!({ "network_id": id(OWN) });
+        port.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        created::<Port>(&member(), port)
+    };
+    assert_eq!(fault(port(json!({"security_groups": [id(OWN), id(OTHERS)]}))), no_group);
+    assert!(allowed(port(json!({"security_groups": [id(OWN)]}))));
+    // On a network of one's own one may have ports like Neutron's, on a shared one not.
+    let owner = json!({"device_owner": "network:dhcp"});
+    assert!(allowed(port(owner.clone())));
+    let shared = json!({"network_id": id(SHARED), "device_owner": "network:dhcp"});
+    assert_eq!(status(created::<Port>(&member(), shared)), 403);
+    let interface = |body: Value| acted::<Router>(&member(), OWN, "add_router_interface", body);
+    assert_eq!(fault(interface(json!({"subnet_id": id(OTHERS)}))), (404, "SubnetNotFound".to_owned()));
+    assert_eq!(fault(interface(json!({"port_id": id(SHARED)}))), (404, "PortNotFound".to_owned()));
+    assert_eq!(
+        interface(json!({"subnet_id": id(SHARED)})).map(|answer| answer.status).unwrap_err().message,
+        format!(
+            "Bad router request: Cannot add interface to router because subnet {} is not owned by project making the \
+             request.",
+            id(SHARED)
+        )
+    );
+    assert!(allowed(interface(json!({"port_id": id(OWN)}))));
+    let gateway = interface(json!({"port_id": id(GATEWAY)})).map(|answer| answer.status).unwrap_err();
+    assert!(gateway.message.contains("out of the allocation pool of subnet"), "{}", gateway.message);
 }
 
 #[test]

@@ -141,6 +141,14 @@ impl<R> Query<R> {
             _ => None,
         }
     }
+
+    /// The one project whose objects are asked for, under either of its names.
+    pub(crate) fn project(&self) -> Option<&str> {
+        match self.only("project_id").or_else(|| self.only("tenant_id")) {
+            Some(Wanted::Text(project)) => Some(project),
+            _ => None,
+        }
+    }
 }
 
 /// The attributes to show; `project_id` and `tenant_id` come together.

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::operate::{self, Answer, Scene};
 use super::query::{Parameters, decoded};
 use super::request::Ration;
-use super::resource::Resource;
+use super::resource::{Resource, Tagged};
 use super::{ApiConfig, extension, request, tags, version, weir};
 use axum::Router;
 use axum::body::Body;
@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
-use weir_model::{Network, Port, Subnet};
+use weir_model::{AddressGroup, Network, Port, SecurityGroup, SecurityGroupRule, Subnet};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
 
@@ -119,9 +119,13 @@ async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
             let (collection, rest) = unsuffixed(collection, rest);
             let target = Target { scene, config: &front.config, parts: &parts, rest: &rest };
             match collection {
-                Network::COLLECTION => target.answer::<Network>(&bytes).await,
-                Subnet::COLLECTION => target.answer::<Subnet>(&bytes).await,
-                Port::COLLECTION => target.answer::<Port>(&bytes).await,
+                Network::PATH => target.tagged::<Network>(&bytes).await,
+                Subnet::PATH => target.tagged::<Subnet>(&bytes).await,
+                Port::PATH => target.tagged::<Port>(&bytes).await,
+                SecurityGroup::PATH => target.tagged::<SecurityGroup>(&bytes).await,
+                SecurityGroupRule::PATH => target.answer::<SecurityGroupRule>(&bytes).await,
+                AddressGroup::PATH => target.answer::<AddressGroup>(&bytes).await,
+                weir_model::Router::PATH => target.tagged::<weir_model::Router>(&bytes).await,
                 "extensions" if method != Method::GET => Err(Fault::not_found()),
                 "extensions" => match rest.as_slice() {
                     [] => ok(extension::all()),
@@ -181,32 +185,35 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// Answers what is asked of a resource, its tags apart.
     async fn answer<R: Resource>(&self, bytes: &[u8]) -> Result<Answer, Fault> {
         let scene = self.scene;
-        let (method, headers) = (&self.parts.method, &self.parts.headers);
-        let allowed: &[Method] = match self.rest {
-            [] => &[Method::GET, Method::POST],
-            [_] => &[Method::GET, Method::PUT, Method::DELETE],
-            [_, "tags"] => &[Method::GET, Method::POST, Method::PUT, Method::DELETE],
-            [_, "tags", _] => &[Method::GET, Method::PUT, Method::DELETE],
+        let action = match *self.rest {
+            [_, name] => Some(R::ACTIONS.iter().find(|action| action.name == name).ok_or_else(Fault::not_found)?),
+            [] | [_] => None,
             _ => return Err(Fault::not_found()),
         };
-        if !allowed.contains(method) {
-            return Err(Fault::method_not_allowed());
-        }
-        let if_revision = request::if_match(headers)?;
-        let given = json(method, headers, bytes)?;
+        self.allow(match self.rest {
+            [] => &[Method::GET, Method::POST],
+            [_] if R::TABLE.iter().any(|attribute| attribute.update) => &[Method::GET, Method::PUT, Method::DELETE],
+            [_] => &[Method::GET, Method::DELETE],
+            _ => &[Method::PUT],
+        })?;
+        let method = &self.parts.method;
+        let if_revision = request::if_match(&self.parts.headers)?;
+        let given = json(method, &self.parts.headers, bytes)?;
         let missing = || Fault::bad_request(format!("Unable to find '{}' in request body", R::NAME));
-        match *self.rest {
-            [] if method == Method::GET => {
-                let url = format!("{}{}", request::base(&self.parts.uri, headers), self.parts.uri.path());
-                operate::list::<R>(scene, &url, &self.parameters()?)
+        match (self.rest, action) {
+            ([], _) if method == Method::GET => {
+                let url = format!("{}{}", request::base(&self.parts.uri, &self.parts.headers), self.parts.uri.path());
+                operate::list::<R>(scene, &url, &self.parameters()?).await
             }
-            [] => {
+            ([], _) => {
                 let body = given.ok_or_else(missing)?;
                 operate::create::<R>(scene, body, bytes.len(), self.config.single_body_max).await
             }
-            [id] => match *method {
+            ([id, ..], Some(action)) => operate::act::<R>(scene, id, action, given, if_revision).await,
+            ([id, ..], None) => match *method {
                 Method::PUT => operate::update::<R>(scene, id, given.ok_or_else(missing)?, if_revision).await,
                 Method::DELETE => {
                     operate::delete::<R>(scene, id, if_revision).await?;
@@ -214,10 +221,27 @@ impl Target<'_> {
                 }
                 _ => operate::show::<R>(scene, id, &self.parameters()?),
             },
-            [id, _, ref tag @ ..] => {
-                tags::answer::<R>(scene, method, id, tag.first().copied(), given, if_revision).await
-            }
         }
+    }
+
+    /// Answers what is asked of a resource that can carry tags.
+    async fn tagged<R: Tagged>(&self, bytes: &[u8]) -> Result<Answer, Fault> {
+        let (id, tag) = match *self.rest {
+            [id, "tags"] => (id, None),
+            [id, "tags", tag] => (id, Some(tag)),
+            _ => return self.answer::<R>(bytes).await,
+        };
+        self.allow(match tag {
+            None => &[Method::GET, Method::POST, Method::PUT, Method::DELETE],
+            Some(_) => &[Method::GET, Method::PUT, Method::DELETE],
+        })?;
+        let (method, headers) = (&self.parts.method, &self.parts.headers);
+        let if_revision = request::if_match(headers)?;
+        tags::answer::<R>(self.scene, method, id, tag, json(method, headers, bytes)?, if_revision).await
+    }
+
+    fn allow(&self, methods: &[Method]) -> Result<(), Fault> {
+        if methods.contains(&self.parts.method) { Ok(()) } else { Err(Fault::method_not_allowed()) }
     }
 
     fn parameters(&self) -> Result<Parameters<'_>, Fault> {

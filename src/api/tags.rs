@@ -3,13 +3,13 @@
 use super::attribute::{MAX_TAGS, Misfit, TAG_LEN, texts};
 use super::fault::Fault;
 use super::operate::{Answer, Scene, TAG_ATTEMPTS};
-use super::resource::Resource;
+use super::resource::{Resource, Tagged};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Answers a request below `/tags`; `tag` is what follows.
-pub(crate) async fn answer<R: Resource>(
+pub(crate) async fn answer<R: Tagged>(
     scene: Scene<'_>,
     method: &Method,
     id: &str,
@@ -96,7 +96,7 @@ fn no_tag(tag: &str) -> Fault {
     Fault::new(StatusCode::NOT_FOUND, "TagNotFound", format!("Tag {tag} could not be found."))
 }
 
-fn find<'t, R: Resource>(scene: Scene<'_>, topology: &'t weir_model::Topology, id: &str) -> Result<&'t R, Fault> {
+fn find<'t, R: Tagged>(scene: Scene<'_>, topology: &'t weir_model::Topology, id: &str) -> Result<&'t R, Fault> {
     scene.find::<R>(topology, id).map(AsRef::as_ref).map_err(|_| {
         Fault::new(
             StatusCode::NOT_FOUND,
@@ -121,7 +121,7 @@ fn named(body: Option<Value>) -> Result<BTreeSet<String>, Fault> {
 }
 
 /// Changes the tags of an object as they are at that moment, and gives back what they became.
-async fn change<R: Resource>(
+async fn change<R: Tagged>(
     scene: Scene<'_>,
     id: &str,
     if_revision: Option<u64>,

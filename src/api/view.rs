@@ -3,6 +3,7 @@
 use weir_model::{HostName, Topology};
 
 /// The surroundings of an object that is shown.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
     /// The topology that the object is of.
     pub(crate) topology: &'a Topology,

@@ -3,6 +3,7 @@
 use super::batch::{Batch, Reply};
 use super::comparisons::Comparisons;
 use super::dump::Dumps;
+use super::flush::Flushes;
 use super::host::Host;
 use super::progress::{Progress, SwitchId};
 use super::switches::Connection;
@@ -35,6 +36,7 @@ pub struct Controller {
     /// Ports that every switch concerned has acknowledged.
     pub(super) ready: BTreeSet<PortId>,
     pub(super) dumps: Dumps,
+    pub(super) flushes: Flushes,
     grace: Duration,
     retried: Instant,
 }
@@ -55,6 +57,7 @@ impl Controller {
             unsettled: BTreeSet::new(),
             ready: BTreeSet::new(),
             dumps: Dumps::default(),
+            flushes: Flushes::default(),
             grace,
             retried: now,
         }
@@ -129,6 +132,7 @@ impl Controller {
                 steps.entry(switch).or_default().push(Step { revision: commit.revision.0, edits });
             }
             self.unsettle(&commit);
+            self.leave(&commit, &old, &new);
             old = new;
         }
         for (switch, steps) in steps {

@@ -17,6 +17,7 @@ mod database;
 mod dump;
 mod event;
 mod explain;
+mod flush;
 mod host;
 mod progress;
 mod run;

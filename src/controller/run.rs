@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use weir_compile::{Bridge, table_names};
-use weir_model::{Limits, LoadError, Timestamp, Topology};
+use weir_model::{Limits, LoadError, Rejection, Timestamp, Topology};
 use weir_openflow::session::SessionConfig;
 use weir_reconcile::SwitchConfig;
 
@@ -66,6 +66,9 @@ pub enum StartError {
     /// The state contradicts itself.
     #[error("the state is damaged: {0}")]
     Load(#[from] LoadError),
+    /// What the state of an older version lacks cannot be made.
+    #[error("the state of an older version cannot be completed: {0}")]
+    Complete(#[from] Rejection),
     /// An address cannot be listened on.
     #[error("cannot listen on {address} for {what}: {source}")]
     Listen {
@@ -98,6 +101,7 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
     let (records, revision) = store.load()?;
     let generation = store.next_generation(milliseconds())?;
     let topology = Topology::load(limits(config), records.into_iter(), revision)?;
+    let topology = complete(&mut store, topology)?;
     let controller = Controller::new(topology.clone(), config.host_grace(), Instant::now());
     tracing::info!(
         networks = topology.networks().len(),
@@ -154,6 +158,16 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
         }
     });
     Ok(Started { api: addresses.0, openflow: addresses.1, ovsdb: addresses.2, stop, ended })
+}
+
+/// Makes what a store of an older version lacks, and keeps it.
+fn complete(store: &mut Store, topology: Topology) -> Result<Topology, StartError> {
+    let (completed, commit) = topology.completed(timestamp())?;
+    if !commit.changes.is_empty() {
+        tracing::info!(changes = commit.changes.len(), "the state of an older version was completed");
+        store.commit(&[commit])?;
+    }
+    Ok(completed)
 }
 
 async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -89,6 +89,7 @@ impl Controller {
                 }
             }
             (SwitchEvent::Dumped(dump), Some(_)) => self.dumped(dump),
+            (SwitchEvent::Flushed { ticket, done }, Some(switch)) => self.flushed(batch, &switch, ticket, done, at),
             (SwitchEvent::PacketIn(_), Some(_)) => {}
         }
     }
@@ -159,6 +160,9 @@ impl Controller {
         if link.connection.as_ref().is_some_and(|(current, _)| *current == id) {
             link.disconnect(Some(reason.to_owned()));
             self.comparisons.end(switch);
+            if switch.bridge == Bridge::Integration {
+                self.flushes.forget(&switch.host);
+            }
             for switch in host.unheard_of() {
                 self.ready.extend(self.progress.release(&switch));
             }
@@ -171,6 +175,7 @@ impl Controller {
         host.switch_mut(switch.bridge).acknowledged = Some(revision);
         self.comparisons.finish(switch);
         self.ready.extend(self.progress.acknowledged(switch, revision));
+        self.flush(switch);
     }
 
     /// Sends a switch the way to the newest revision.

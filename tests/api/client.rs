@@ -99,7 +99,7 @@ impl Client {
     /// Creates an object and gives it back.
     #[track_caller]
     pub(crate) fn create(&self, resource: &str, body: Value) -> Value {
-        let mut answer = self.post(&format!("/v2.0/{resource}s"), &json!({ resource: body })).expect(201);
+        let mut answer = self.post(&collection(resource), &json!({ resource: body })).expect(201);
         answer[resource].take()
     }
 
@@ -107,21 +107,21 @@ impl Client {
     #[track_caller]
     pub(crate) fn update(&self, resource: &str, id: &Value, body: Value) -> Value {
         let id = id.as_str().unwrap();
-        let mut answer = self.put(&format!("/v2.0/{resource}s/{id}"), &json!({ resource: body })).expect(200);
+        let mut answer = self.put(&format!("{}/{id}", collection(resource)), &json!({ resource: body })).expect(200);
         answer[resource].take()
     }
 
     /// Shows an object.
     #[track_caller]
     pub(crate) fn show(&self, resource: &str, id: &Value) -> Value {
-        let mut answer = self.get(&format!("/v2.0/{resource}s/{}", id.as_str().unwrap())).expect(200);
+        let mut answer = self.get(&format!("{}/{}", collection(resource), id.as_str().unwrap())).expect(200);
         answer[resource].take()
     }
 
     /// Lists one attribute of the objects that pass a query.
     #[track_caller]
     pub(crate) fn column(&self, collection: &str, query: &str, attribute: &str) -> Vec<Value> {
-        let mut answer = self.get(&format!("/v2.0/{collection}?{query}")).expect(200);
+        let mut answer = self.get(&format!("/v2.0/{}?{query}", collection.replace('_', "-"))).expect(200);
         let objects = answer[collection].as_array_mut().unwrap();
         objects.iter_mut().map(|object| object[attribute].take()).collect()
     }
@@ -133,6 +133,11 @@ impl Client {
         let subnet = self.create("subnet", json!({"network_id": network, "cidr": cidr, "ip_version": version}));
         (network, subnet["id"].clone())
     }
+}
+
+/// The path of the objects of a kind.
+fn collection(resource: &str) -> String {
+    format!("/v2.0/{}s", resource.replace('_', "-"))
 }
 
 /// The part of a path that names an object.

@@ -41,7 +41,7 @@ fn extensions_are_listed_and_shown() {
         let shown = client.get(&format!("/v2.0/extensions/{alias}.json")).expect(200);
         assert_eq!(shown["extension"], *extension);
     }
-    client.get("/v2.0/extensions/router").fault(404, "HTTPNotFound", "Extension with alias router does not exist");
+    client.get("/v2.0/extensions/quotas").fault(404, "HTTPNotFound", "Extension with alias quotas does not exist");
 }
 
 #[test]
@@ -74,6 +74,9 @@ fn other_methods_and_paths_are_refused() {
         ("POST", "/"),
         ("POST", "/v2.0"),
         ("POST", "/v2.0/networks/x/tags/y"),
+        ("PUT", "/v2.0/security-group-rules/x"),
+        ("GET", "/v2.0/routers/x/add_router_interface"),
+        ("POST", "/v2.0/address-groups/x/add_addresses"),
         ("POST", "/weir/v1/hosts"),
         ("DELETE", "/weir/v1/healthz"),
     ] {
@@ -81,7 +84,17 @@ fn other_methods_and_paths_are_refused() {
         assert_eq!((answer.status, method, path), (405, method, path));
         answer.fault(405, "HTTPMethodNotAllowed", no_method);
     }
-    for path in ["/v2.0/routers", "/v3", "/v2.0/networks/x/y", "/v2.0/networks/x/tags/y/z", "/weir/v1/x", "/x/y/z"] {
+    for path in [
+        "/v2.0/floatingips",
+        "/v3",
+        "/v2.0/security_groups",
+        "/v2.0/routers/x/y",
+        "/v2.0/address-groups/x/tags",
+        "/v2.0/networks/x/y",
+        "/v2.0/networks/x/tags/y/z",
+        "/weir/v1/x",
+        "/x/y/z",
+    ] {
         let answer = client.get(path);
         assert_eq!((answer.status, path), (404, path));
         answer.fault(404, "HTTPNotFound", "The resource could not be found.");

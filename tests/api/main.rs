@@ -6,6 +6,7 @@
 mod client;
 mod controller;
 
+mod address_groups;
 mod bulk;
 mod durability;
 mod extensions;
@@ -16,6 +17,8 @@ mod networks;
 mod pages;
 mod ports;
 mod revisions;
+mod routers;
+mod security_groups;
 mod subnets;
 mod tags;
 mod weir_endpoints;

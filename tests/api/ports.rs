@@ -19,7 +19,7 @@ fn a_port_has_neutrons_attributes_and_defaults() {
             "id": port["id"], "name": "", "network_id": network, "tenant_id": "default", "project_id": "default",
             "admin_state_up": true, "mac_address": mac,
             "fixed_ips": [{"subnet_id": subnet, "ip_address": "10.0.0.2"}], "device_id": "", "device_owner": "",
-            "status": "DOWN", "allowed_address_pairs": [], "port_security_enabled": true, "security_groups": [],
+            "status": "DOWN", "allowed_address_pairs": [], "port_security_enabled": true, "security_groups": client.column("security_groups", "", "id"),
             "binding:host_id": "", "binding:vnic_type": "normal", "binding:profile": {},
             "binding:vif_type": "unbound", "binding:vif_details": {}, "extra_dhcp_opts": [], "dns_name": "",
             "dns_assignment": [{"hostname": "host-10-0-0-2", "fqdn": "host-10-0-0-2.openstacklocal.",
@@ -229,7 +229,12 @@ fn what_does_not_fit_is_refused_in_neutrons_words() {
         bad,
         "Invalid input for dns_name. Reason: 'a_b' not a valid PQDN or FQDN. Reason: Name 'a_b' must be 1-63 characters long, each of which can only be alphanumeric or a hyphen.",
     );
-    refused(json!({"security_groups": ["g"]}), 404, "SecurityGroupNotFound", "Security group g does not exist");
+    refused(
+        json!({"security_groups": ["g"]}),
+        400,
+        bad,
+        "Invalid input for security_groups. Reason: 'g' is not a valid UUID.",
+    );
     refused(
         json!({"network_id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff"}),
         404,

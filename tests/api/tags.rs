@@ -10,7 +10,15 @@ fn tags_are_added_shown_replaced_and_removed() {
     let client = controller.client();
     let (network, subnet) = client.network_with_subnet("10.0.0.0/24");
     let port = client.create("port", json!({ "network_id": network }))["id"].clone();
-    for (collection, id) in [("networks", &network), ("subnets", &subnet), ("ports", &port)] {
+    let group = client.create("security_group", json!({}))["id"].clone();
+    let router = client.create("router", json!({}))["id"].clone();
+    for (collection, id) in [
+        ("networks", &network),
+        ("subnets", &subnet),
+        ("ports", &port),
+        ("security-groups", &group),
+        ("routers", &router),
+    ] {
         let tags = format!("{}/tags", at(collection, id));
         assert_eq!(client.get(&tags).expect(200), json!({"tags": []}));
         assert_eq!(client.raw("PUT", &format!("{tags}/red%2Fblue"), None).status, 201);
@@ -23,7 +31,7 @@ fn tags_are_added_shown_replaced_and_removed() {
         client.delete(&format!("{tags}/v1.json")).fault(404, "TagNotFound", "Tag v1.json could not be found.");
         assert_eq!(client.put(&tags, &json!({"tags": ["x", "y"]})).expect(200), json!({"tags": ["x", "y"]}));
         let shown = client.get(&at(collection, id)).expect(200);
-        assert_eq!(shown[collection.trim_end_matches('s')]["tags"], json!(["x", "y"]));
+        assert_eq!(shown[collection.trim_end_matches('s').replace('-', "_")]["tags"], json!(["x", "y"]));
         client.delete(&tags).expect(204);
         assert_eq!(client.get(&tags).expect(200), json!({"tags": []}));
     }

@@ -11,6 +11,7 @@
 //! ```
 
 mod comparison;
+mod flush;
 mod order;
 mod pending;
 mod reconciler;

@@ -38,8 +38,15 @@ pub enum Order {
         /// Given back with the answer.
         ticket: u64,
     },
-    /// Sends a message that changes no table (a packet-out, a flush of connections).
+    /// Sends a message that changes no table (a packet-out).
     Send(Box<Message>),
+    /// Makes the switch forget connections; answered by [`SwitchEvent::Flushed`], unless the session ends before.
+    Flush {
+        /// Given back with the answer.
+        ticket: u64,
+        /// Which connections: [`Message::CtFlush`] and [`Message::CtFlushZone`].
+        messages: Vec<Message>,
+    },
     /// Ends the session.
     Close,
 }
@@ -91,6 +98,13 @@ pub enum SwitchEvent {
     Flows(u64),
     /// The answer to [`Order::Dump`].
     Dumped(Dump),
+    /// The answer to [`Order::Flush`].
+    Flushed {
+        /// The ticket of the order.
+        ticket: u64,
+        /// Whether the switch has done it; it may be asked again.
+        done: bool,
+    },
     /// A packet for the controller.
     PacketIn(Box<PacketIn>),
     /// The session is over. Nothing comes after this.

@@ -1,12 +1,14 @@
 //! Makes one switch hold what it should.
 
 use crate::comparison::Comparison;
+use crate::flush::Flushes;
 use crate::pending::Pending;
 use crate::{Desired, Order, Refusal, SwitchEvent};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use weir_openflow::message::{
-    BundleId, FlowEntries, FlowFilter, FlowUpdate, MonitorRequest, MultipartReply, MultipartRequest, TableStats,
+    BundleId, FlowEntries, FlowFilter, FlowUpdate, Message, MonitorRequest, MultipartReply, MultipartRequest,
+    TableStats,
 };
 use weir_openflow::session::{Rejection, SendError, Session, SessionEvent};
 use weir_openflow::{EncodedEdit, GroupId, MeterId, Xid};
@@ -54,6 +56,7 @@ pub struct Reconciler {
     counting: Option<Xid>,
     dump: Option<Dumping>,
     dumps: VecDeque<u64>,
+    flushes: Flushes,
     events: VecDeque<SwitchEvent>,
 }
 
@@ -105,6 +108,7 @@ impl Reconciler {
             counting: None,
             dump: None,
             dumps: VecDeque::new(),
+            flushes: Flushes::default(),
             events: VecDeque::new(),
         }
     }
@@ -128,8 +132,13 @@ impl Reconciler {
             Order::Dump { ticket } => {
                 self.events.push_back(SwitchEvent::Dumped(crate::Dump { ticket, flows: Vec::new() }));
             }
-            Order::Send(_) | Order::Close => {}
+            Order::Send(_) | Order::Flush { .. } | Order::Close => {}
         }
+    }
+
+    /// Makes the switch forget connections.
+    pub(crate) fn flush(&mut self, now: Instant, ticket: u64, messages: Vec<Message>, session: &mut Session) {
+        self.events.extend(self.flushes.start(now, ticket, messages, session));
     }
 
     /// Takes what the session tells. What is not about tables is passed on.
@@ -160,6 +169,10 @@ impl Reconciler {
                     self.rejected(now, flight.edits, &rejection);
                 }
             }
+            SessionEvent::Reply { xid, .. } => self.events.extend(self.flushes.replied(xid)),
+            SessionEvent::Failed { xid, .. } if self.flushes.is_part(xid) => {
+                self.events.extend(self.flushes.failed(xid));
+            }
             SessionEvent::Failed { xid, error, .. } => self.failed(now, xid, &error.code.to_string()),
             SessionEvent::PortStatus(status) => self.events.push_back(SwitchEvent::Port(status)),
             SessionEvent::PacketIn(packet) => self.events.push_back(SwitchEvent::PacketIn(Box::new(packet))),
@@ -167,7 +180,6 @@ impl Reconciler {
             SessionEvent::FlowRemoved(_) => self.audit_within(now, self.settle_time(now)),
             SessionEvent::RoleStatus(_)
             | SessionEvent::Collected { .. }
-            | SessionEvent::Reply { .. }
             | SessionEvent::Unsolicited { .. }
             | SessionEvent::Writable => {}
         }

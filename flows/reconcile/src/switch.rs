@@ -37,9 +37,10 @@ impl Switch {
     pub fn order(&mut self, now: Instant, order: Order) {
         match order {
             Order::Send(message) => {
-                // Such a message is one packet or one flush; a switch that is too slow for it loses it, as a wire does.
+                // Such a message is one packet; a switch that is too slow for it loses it, as a wire does.
                 let _ = self.session.send(*message);
             }
+            Order::Flush { ticket, messages } => self.reconciler.flush(now, ticket, messages, &mut self.session),
             Order::Close => self.session.close(CloseReason::Local),
             order => self.reconciler.order(now, order),
         }

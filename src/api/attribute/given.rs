@@ -1,9 +1,10 @@
 //! Values as they were given, converted.
 
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use uuid::Uuid;
-use weir_model::{AllocationPool, ExtraDhcpOption, HostRoute, MacAddress};
+use weir_model::{AllocationPool, Ethertype, ExtraDhcpOption, HostRoute, MacAddress, Protocol};
 
 /// A wished address of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +49,13 @@ pub(crate) enum Given {
     Integer(i64),
     Text(String),
     Uuid(Uuid),
+    Uuids(Vec<Uuid>),
     Mac(MacAddress),
     Ip(IpAddr),
     Cidr(IpNet),
+    Nets(BTreeSet<IpNet>),
+    Ethertype(Ethertype),
+    Protocol(Protocol),
     Pools(Vec<AllocationPool>),
     Ips(Vec<IpAddr>),
     Routes(Vec<HostRoute>),
@@ -75,7 +80,16 @@ impl Given {
             Self::Pools(list) => list.is_empty(),
             Self::Ips(list) => list.is_empty(),
             Self::Routes(list) => list.is_empty(),
-            Self::Bool(_) | Self::Integer(_) | Self::Uuid(_) | Self::Mac(_) | Self::Ip(_) | Self::Cidr(_) => false,
+            Self::Uuids(list) => list.is_empty(),
+            Self::Nets(list) => list.is_empty(),
+            Self::Bool(_)
+            | Self::Integer(_)
+            | Self::Uuid(_)
+            | Self::Mac(_)
+            | Self::Ip(_)
+            | Self::Cidr(_)
+            | Self::Ethertype(_)
+            | Self::Protocol(_) => false,
         }
     }
 }
@@ -135,6 +149,23 @@ impl Values {
         })
     }
 
+    /// Looks at a text.
+    pub(crate) fn peek_text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find_map(|(given, value)| match value {
+            Given::Text(text) if *given == name => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Looks at ids.
+    pub(crate) fn peek_uuids(&self, name: &str) -> &[Uuid] {
+        let found = self.0.iter().find_map(|(given, value)| match value {
+            Given::Uuids(ids) if *given == name => Some(ids.as_slice()),
+            _ => None,
+        });
+        found.unwrap_or_default()
+    }
+
     /// Checks, in debug builds, that every value was taken: one that was not would be silently dropped.
     pub(crate) fn exhausted(&self) {
         debug_assert!(self.0.is_empty(), "nobody took {:?}", self.names().collect::<Vec<_>>());
@@ -154,10 +185,18 @@ impl Values {
         text, Text, String;
         /// Takes an id out.
         uuid, Uuid, Uuid;
+        /// Takes ids out.
+        uuids, Uuids, Vec<Uuid>;
         /// Takes a link-layer address out.
         mac, Mac, MacAddress;
         /// Takes a prefix out.
         cidr, Cidr, IpNet;
+        /// Takes prefixes out.
+        nets, Nets, BTreeSet<IpNet>;
+        /// Takes a version of IP out.
+        ethertype, Ethertype, Ethertype;
+        /// Takes a protocol out.
+        protocol, Protocol, Protocol;
         /// Takes ranges of addresses out.
         pools, Pools, Vec<AllocationPool>;
         /// Takes addresses out.

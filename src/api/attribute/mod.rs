@@ -9,14 +9,15 @@ mod moment;
 mod network;
 mod python;
 mod rule;
+mod security;
 mod shown;
 mod text;
 mod wanted;
 
 pub(crate) use given::{Given, GivenDhcpOption, GivenFixedIp, GivenPair, Values};
-pub(crate) use python::list;
+pub(crate) use python::{Python, list};
 pub(crate) use rule::{MAX_TAGS, Misfit, Rule, TAG_LEN, texts};
-pub(crate) use shown::Shown;
+pub(crate) use shown::{Shown, ShownRules};
 pub(crate) use wanted::{Filter, Wanted};
 
 use super::caller::{Caller, Who};
@@ -121,6 +122,11 @@ impl<R> Attribute<R> {
     /// It may be given on creation and on update.
     pub(crate) const fn write(self, rule: Rule) -> Self {
         Self { create: OnCreate::Optional, update: true, rule, ..self }
+    }
+
+    /// It may be given on update alone.
+    pub(crate) const fn update(self, rule: Rule) -> Self {
+        Self { update: true, rule, ..self }
     }
 
     /// What it is by default.

@@ -2,11 +2,12 @@
 
 use super::given::GivenPair;
 use super::python::{Python, quoted};
-use super::rule::{Misfit, Pairs};
+use super::rule::{Misfit, Pairs, distinct};
 use crate::api::fault::Fault;
 use axum::http::StatusCode;
 use ipnet::IpNet;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use weir_model::{AllocationPool, HostRoute, MacAddress};
 
@@ -50,7 +51,8 @@ pub(super) fn cidr(value: &Value) -> Result<IpNet, Fault> {
         .ok_or_else(|| Fault::invalid_input(format_args!("{} is not in a CIDR format", Python(value))))
 }
 
-fn prefix(text: &str) -> Option<IpNet> {
+/// Reads a prefix, its length as a number or as a mask, or a single address.
+pub(super) fn prefix(text: &str) -> Option<IpNet> {
     let Some((address, length)) = text.split_once('/') else {
         return text.parse::<IpAddr>().ok().map(IpNet::from);
     };
@@ -60,6 +62,21 @@ fn prefix(text: &str) -> Option<IpNet> {
     }
     let mask: IpAddr = length.parse().ok()?;
     IpNet::with_netmask(address, mask).ok()
+}
+
+/// Reads prefixes that have a length, IPv4 ones in their canonical form, and clears the host bits.
+pub(super) fn prefixes(value: &Value) -> Result<BTreeSet<IpNet>, Misfit> {
+    if value.is_null() {
+        return Ok(BTreeSet::new());
+    }
+    let items = distinct(value)?;
+    let nets = items.iter().map(|item| {
+        let text = item.as_str().filter(|text| text.contains('/'));
+        text.and_then(|text| prefix(text).filter(|net| net.addr().is_ipv6() || net.to_string() == text))
+            .map(|net| net.trunc())
+            .ok_or_else(|| Misfit::from(format!("'{}' is not a valid IP subnet", Python(item))))
+    });
+    nets.collect()
 }
 
 /// Reads a link-layer address in the usual spellings; the zero and broadcast addresses are none.

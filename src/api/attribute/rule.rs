@@ -5,6 +5,7 @@
 use super::given::{Given, GivenFixedIp, GivenPair};
 use super::network::{self as net};
 use super::python::Python;
+use super::security;
 use super::text;
 use crate::api::fault::Fault;
 use serde_json::Value;
@@ -20,6 +21,8 @@ pub(crate) const TAG_LEN: usize = 255;
 pub(crate) enum Rule {
     /// Anything that means yes or no.
     Boolean,
+    /// Anything that means yes or no; null for none.
+    BooleanOrNull,
     /// A number, or its digits.
     Integer,
     /// A number that is not below zero.
@@ -38,12 +41,24 @@ pub(crate) enum Rule {
     Uuid,
     /// A UUID; null for none.
     UuidOrNull,
+    /// UUIDs, each once; null for none.
+    Uuids,
     /// A link-layer address; null for a new one.
     Mac,
     /// An address; null for none.
     IpOrNull,
     /// A prefix.
     Cidr,
+    /// A prefix with its host bits; null or nothing for none.
+    Prefix,
+    /// Prefixes of which each has its length, host bits cleared; null for none.
+    Prefixes,
+    /// `IPv4` or `IPv6`.
+    Ethertype,
+    /// The name or number of an IP protocol; null or `any` for none.
+    Protocol,
+    /// The number of a port; null for none.
+    PortNumber,
     /// Ranges of addresses.
     Pools,
     /// Addresses of name servers; null for none.
@@ -66,6 +81,8 @@ pub(crate) enum Rule {
     Texts(usize),
     /// Device owners, by their prefixes.
     ServiceTypes,
+    /// Nothing but null or an empty object: routers have no external gateways yet.
+    NoGateway,
 }
 
 /// A value that does not fit, and how the answer words it.
@@ -104,6 +121,7 @@ impl Rule {
     fn judge(self, value: Value) -> Result<Given, Misfit> {
         match self {
             Self::Boolean => Ok(Given::Bool(boolean(&value)?)),
+            Self::BooleanOrNull => nullable(value, |value| Ok(Given::Bool(boolean(&value)?))),
             Self::Integer => Ok(Given::Integer(integer(&value)?)),
             Self::Natural => {
                 let number = integer(&value)?;
@@ -140,9 +158,15 @@ impl Rule {
             },
             Self::Uuid => Ok(Given::Uuid(uuid(&value)?)),
             Self::UuidOrNull => nullable(value, |value| Ok(Given::Uuid(uuid(&value)?))),
+            Self::Uuids => Ok(Given::Uuids(uuids(value)?)),
             Self::Mac => nullable(value, |value| Ok(Given::Mac(net::mac(&value)?))),
             Self::IpOrNull => nullable(value, |value| Ok(Given::Ip(net::ip(&value)?))),
             Self::Cidr => nullable(value, |value| Ok(Given::Cidr(net::cidr(&value)?))),
+            Self::Prefix => Ok(security::prefix(&value)?.map_or(Given::Null, Given::Cidr)),
+            Self::Prefixes => Ok(Given::Nets(net::prefixes(&value)?)),
+            Self::Ethertype => Ok(Given::Ethertype(security::ethertype(&value)?)),
+            Self::Protocol => Ok(security::protocol(&value)?.map_or(Given::Null, Given::Protocol)),
+            Self::PortNumber => nullable(value, |value| Ok(Given::Integer(security::port(&value)?.into()))),
             Self::Pools => Ok(Given::Pools(net::pools(&value)?)),
             Self::Nameservers => Ok(Given::Ips(net::nameservers(&value)?)),
             Self::HostRoutes => Ok(Given::Routes(net::host_routes(&value)?)),
@@ -172,6 +196,12 @@ impl Rule {
             },
             Self::Texts(max) => Ok(Given::Texts(texts(value, max)?)),
             Self::ServiceTypes => service_types(value),
+            Self::NoGateway => match value {
+                Value::Null => Ok(Given::Null),
+                Value::Object(gateway) if gateway.is_empty() => Ok(Given::Null),
+                Value::Object(_) => Err(Fault::bad_part("router", "external gateways are not supported yet").into()),
+                other => Err(format!("'{}' is not a dictionary", Python(&other)).into()),
+            },
         }
     }
 }
@@ -245,14 +275,14 @@ pub(super) fn uuid(value: &Value) -> Result<Uuid, String> {
         .ok_or_else(|| format!("'{}' is not a valid UUID", Python(value)))
 }
 
-/// Texts, each once.
-pub(crate) fn texts(value: Value, max: usize) -> Result<Vec<String>, Misfit> {
+/// The items of a list, of which no two are the same.
+pub(super) fn distinct(value: &Value) -> Result<&[Value], Misfit> {
     let Value::Array(items) = value else {
-        return Err(format!("'{}' is not a list", Python(&value)).into());
+        return Err(format!("'{}' is not a list", Python(value)).into());
     };
     let mut seen = std::collections::BTreeSet::new();
     let mut duplicates: Vec<String> = Vec::new();
-    for item in &items {
+    for item in items {
         let shown = Python(item).to_string();
         if !seen.insert(shown.clone()) && !duplicates.contains(&shown) {
             duplicates.push(shown);
@@ -261,7 +291,23 @@ pub(crate) fn texts(value: Value, max: usize) -> Result<Vec<String>, Misfit> {
     if !duplicates.is_empty() {
         return Err(format!("Duplicate items in the list: '{}'", duplicates.join(", ")).into());
     }
+    Ok(items)
+}
+
+/// Texts, each once.
+pub(crate) fn texts(value: Value, max: usize) -> Result<Vec<String>, Misfit> {
+    distinct(&value)?;
+    let Value::Array(items) = value else { return Ok(Vec::new()) };
     items.into_iter().map(|item| string(item, max)).collect()
+}
+
+/// Ids, each once.
+fn uuids(value: Value) -> Result<Vec<Uuid>, Misfit> {
+    if value.is_null() {
+        return Ok(Vec::new());
+    }
+    let ids = distinct(&value)?.iter().map(uuid).collect::<Result<_, _>>()?;
+    Ok(ids)
 }
 
 fn fixed_ips(value: &Value) -> Result<Vec<GivenFixedIp>, Misfit> {

@@ -1,15 +1,21 @@
 //! Values as answers show them, without copying what the model holds.
 
+use super::Table;
 use super::moment::Moment;
 use super::wanted::Wanted;
+use crate::api::view::View;
 use ipnet::IpNet;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 use uuid::Uuid;
-use weir_model::{AddressPair, AllocationPool, ExtraDhcpOption, FixedIp, HostName, HostRoute, MacAddress, Timestamp};
+use weir_model::{
+    AddressPair, AllocationPool, ExtraDhcpOption, FixedIp, HostName, HostRoute, MacAddress, Route, SecurityGroupRule,
+    Timestamp,
+};
 
 /// A value on its way into an answer.
 #[derive(Clone, Debug)]
@@ -22,6 +28,7 @@ pub(crate) enum Shown<'a> {
     Mac(MacAddress),
     Ip(IpAddr),
     Net(IpNet),
+    Nets(&'a BTreeSet<IpNet>),
     Time(Timestamp),
     Texts(&'a [String]),
     Words(&'static [&'static str]),
@@ -31,6 +38,7 @@ pub(crate) enum Shown<'a> {
     Ips(&'a [IpAddr]),
     Pools(&'a [AllocationPool]),
     Routes(&'a [HostRoute]),
+    ExtraRoutes(&'a [Route]),
     FixedIps(&'a [FixedIp]),
     Pairs(&'a [AddressPair]),
     DhcpOptions(&'a [ExtraDhcpOption]),
@@ -46,6 +54,36 @@ pub(crate) enum Shown<'a> {
         domain: &'a str,
         addresses: &'a [FixedIp],
     },
+    /// The rules within a security group.
+    Rules(Box<ShownRules<'a>>),
+}
+
+/// Rules of security groups, each a whole object.
+#[derive(Clone)]
+pub(crate) struct ShownRules<'a> {
+    pub(crate) rules: Vec<&'a SecurityGroupRule>,
+    pub(crate) table: Table<SecurityGroupRule>,
+    pub(crate) view: View<'a>,
+}
+
+impl fmt::Debug for ShownRules<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rules.fmt(f)
+    }
+}
+
+impl Serialize for ShownRules<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Rule<'r, 'a>(&'a SecurityGroupRule, &'r ShownRules<'a>);
+        impl Serialize for Rule<'_, '_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let Self(rule, ShownRules { table, view, .. }) = self;
+                let shown = table.iter().filter(|attribute| attribute.visible);
+                serializer.collect_map(shown.map(|attribute| (attribute.name, (attribute.read)(rule, view))))
+            }
+        }
+        list(serializer, self.rules.iter().map(|rule| Rule(rule, self)))
+    }
 }
 
 /// An id that serialises without a heap.
@@ -93,6 +131,7 @@ impl Serialize for Shown<'_> {
             Self::Mac(mac) => serializer.collect_str(mac),
             Self::Ip(ip) => serializer.collect_str(ip),
             Self::Net(net) => serializer.collect_str(net),
+            Self::Nets(nets) => list(serializer, nets.iter().map(|net| Shown::Net(*net))),
             Self::Time(time) => serializer.collect_str(&Moment(*time)),
             Self::Texts(texts) => texts.serialize(serializer),
             Self::Words(words) => words.serialize(serializer),
@@ -104,12 +143,10 @@ impl Serialize for Shown<'_> {
                 serializer,
                 pools.iter().map(|pool| Object([("start", Shown::Ip(pool.start)), ("end", Shown::Ip(pool.end))])),
             ),
-            Self::Routes(routes) => list(
-                serializer,
-                routes.iter().map(|route| {
-                    Object([("destination", Shown::Net(route.destination)), ("nexthop", Shown::Ip(route.nexthop))])
-                }),
-            ),
+            Self::Routes(routes) => list(serializer, routes.iter().map(|route| way(route.destination, route.nexthop))),
+            Self::ExtraRoutes(routes) => {
+                list(serializer, routes.iter().map(|route| way(route.destination, route.nexthop)))
+            }
             Self::FixedIps(addresses) => list(
                 serializer,
                 addresses.iter().map(|fixed| {
@@ -150,8 +187,13 @@ impl Serialize for Shown<'_> {
             Self::DnsAssignment { name, domain, addresses } => {
                 list(serializer, addresses.iter().map(|fixed| assignment(name, domain, fixed.ip_address)))
             }
+            Self::Rules(rules) => rules.serialize(serializer),
         }
     }
+}
+
+fn way(destination: IpNet, nexthop: IpAddr) -> Object<2, Shown<'static>> {
+    Object([("destination", Shown::Net(destination)), ("nexthop", Shown::Ip(nexthop))])
 }
 
 /// A single address without its length, as Neutron shows it.
@@ -180,6 +222,7 @@ impl Shown<'_> {
             (Self::Text(text), Wanted::Text(wanted)) => text == wanted,
             (Self::Null, Wanted::Text(wanted)) => wanted.is_empty(),
             (Self::Uuid(id), Wanted::Uuid(wanted)) => id == wanted,
+            (Self::Uuids(ids), Wanted::Uuid(wanted)) => ids.contains(wanted),
             (Self::Mac(mac), Wanted::Mac(wanted)) => mac == wanted,
             (Self::Ip(ip), Wanted::Ip(wanted)) => ip == wanted,
             (Self::Net(net), Wanted::Net(wanted)) => net == wanted,

@@ -22,6 +22,8 @@ pub(crate) enum Filter {
     Mac,
     Ip,
     Net,
+    /// A prefix with its host bits.
+    Prefix,
     /// `fixed_ips=ip_address=..`, `fixed_ips=subnet_id=..`, `fixed_ips=ip_address_substr=..`.
     FixedIps,
     /// Not before this time.
@@ -123,6 +125,7 @@ impl Filter {
             Self::Mac => network::mac(&text()).map_or(Wanted::Nothing, Wanted::Mac),
             Self::Ip => value.parse().map_or(Wanted::Nothing, Wanted::Ip),
             Self::Net => Wanted::Net(network::cidr(&text())?),
+            Self::Prefix => network::prefix(value.trim()).map_or(Wanted::Nothing, Wanted::Net),
             Self::Since => Wanted::Since(moment::parse(value).ok_or_else(|| {
                 Fault::invalid_input(format_args!(
                     "The input changed_since must be in the following format: YYYY-MM-DDTHH:MM:SSZ"

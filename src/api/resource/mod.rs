@@ -1,14 +1,21 @@
 //! The resources of the API: for each its table and what the model is asked for it.
 
+mod address_group;
 mod network;
 mod port;
+mod router;
+mod security_group;
+mod security_group_rule;
+mod standard;
 mod subnet;
+
+pub(crate) use standard::Record;
 
 use super::attribute::{Table, Values};
 use super::caller::Caller;
 use super::fault::Fault;
 use super::query::Query;
-use axum::http::StatusCode;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -25,28 +32,45 @@ pub(crate) struct Update {
     pub(crate) relative: bool,
 }
 
+/// What is done with an object besides changing its attributes, by `PUT /{path}/{id}/{action}`.
+pub(crate) struct Action<R: 'static> {
+    /// Its name in paths.
+    pub(crate) name: &'static str,
+    /// What the model is asked, by the members of the body.
+    pub(crate) command: ToCommand<R>,
+    /// The body of the answer, where that is not the object.
+    pub(crate) answer: fn(&Outcome) -> Option<Vec<u8>>,
+}
+
+/// Makes a command of the members of a body.
+type ToCommand<R> = fn(&R, Map<String, Value>, Occasion<'_>) -> Result<Command, Fault>;
+
+/// Who asks for an action, and of what.
+#[derive(Clone, Copy)]
+pub(crate) struct Occasion<'a> {
+    /// Who asks.
+    pub(crate) caller: &'a Caller,
+    /// What is there.
+    pub(crate) topology: &'a Topology,
+    /// The revision that the object must have.
+    pub(crate) if_revision: Option<u64>,
+}
+
 /// A kind of object with an attribute table.
-pub(crate) trait Resource: Sized + Send + Sync + 'static {
+pub(crate) trait Resource: Record + Sized + Send + Sync + 'static {
     /// The name of one, in bodies.
     const NAME: &'static str;
-    /// The name of several, in bodies and paths.
+    /// The name of several, in bodies.
     const COLLECTION: &'static str;
-    /// The type of the fault that says there is none.
-    const NOT_FOUND: &'static str;
+    /// The name of several, in paths.
+    const PATH: &'static str = Self::COLLECTION;
     /// Its attributes.
     const TABLE: Table<Self>;
+    /// What else is done with one.
+    const ACTIONS: &'static [Action<Self>] = &[];
 
-    /// Its id.
-    fn id(&self) -> Uuid;
-
-    /// Its owner.
-    fn project(&self) -> &ProjectId;
-
-    /// Its tags.
-    fn tags(&self) -> &BTreeSet<String>;
-
-    /// Counts its changes.
-    fn revision(&self) -> u64;
+    /// 404 for an id that no object has.
+    fn absent(id: &str) -> Fault;
 
     /// The one with this id.
     fn get(topology: &Topology, id: Uuid) -> Option<&Arc<Self>>;
@@ -54,14 +78,28 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     /// All that can pass the query, and perhaps more.
     fn candidates<'a>(topology: &'a Topology, query: &Query<Self>) -> Objects<'a, Self>;
 
+    /// What must be made before a list is shown.
+    fn prerequisite(_query: &Query<Self>, _caller: &Caller, _topology: &Topology) -> Option<Command> {
+        None
+    }
+
+    /// Whether it is the caller's.
+    fn owned_by(&self, caller: &Caller, _topology: &Topology) -> bool {
+        caller.owns(self.project())
+    }
+
     /// Whether someone other than the owner may see it.
-    fn shared_with(&self, caller: &Caller, topology: &Topology) -> bool;
+    fn shared_with(&self, _caller: &Caller, _topology: &Topology) -> bool {
+        false
+    }
 
     /// Whether the caller may create what the values describe.
     ///
     /// # Errors
     /// 403 or 404.
-    fn may_create(values: &Values, caller: &Caller, topology: &Topology) -> Result<(), Fault>;
+    fn may_create(_values: &Values, _caller: &Caller, _topology: &Topology) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// The command that creates what was asked for, all or nothing.
     ///
@@ -69,14 +107,29 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
     /// 400 or 404 for what no table can tell.
     fn create(asked: Vec<(ProjectId, Values)>) -> Result<Command, Fault>;
 
+    /// Whether the caller, who may change the object, may change it to what the values describe.
+    ///
+    /// # Errors
+    /// 403, 404 or 409.
+    fn may_update(&self, _values: &Values, _caller: &Caller, _topology: &Topology) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// The command that changes an object.
     ///
     /// # Errors
-    /// 400 or 404 for what no table can tell.
-    fn update(&self, values: Values, topology: &Topology, if_revision: Option<u64>) -> Result<Update, Fault>;
+    /// 400 or 404 for what no table can tell; 405 where nothing can be changed.
+    fn update(&self, _values: Values, _topology: &Topology, _if_revision: Option<u64>) -> Result<Update, Fault> {
+        Err(Fault::method_not_allowed())
+    }
 
-    /// The command that gives an object these tags.
-    fn retag(id: Uuid, tags: BTreeSet<String>, if_revision: Option<u64>) -> Command;
+    /// Whether the caller, who may change the object, may delete it.
+    ///
+    /// # Errors
+    /// 409.
+    fn may_delete(&self, _caller: &Caller) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// The command that deletes an object.
     fn delete(id: Uuid, if_revision: Option<u64>) -> Command;
@@ -86,18 +139,39 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
 
     /// Whether a caller may see the object.
     fn visible(&self, caller: &Caller, topology: &Topology) -> bool {
-        caller.admin || caller.owns(self.project()) || self.shared_with(caller, topology)
+        caller.admin || self.owned_by(caller, topology) || self.shared_with(caller, topology)
     }
 }
 
-/// 404 for an id that no object has.
-pub(crate) fn absent<R: Resource>(id: &str) -> Fault {
-    let (first, rest) = R::NAME.split_at(1);
-    Fault::new(
-        StatusCode::NOT_FOUND,
-        R::NOT_FOUND,
-        format!("{}{rest} {id} could not be found.", first.to_ascii_uppercase()),
-    )
+/// A kind of object that can carry tags.
+pub(crate) trait Tagged: Resource {
+    /// Its tags.
+    fn tags(&self) -> &BTreeSet<String>;
+
+    /// The command that gives an object these tags.
+    fn retag(id: Uuid, tags: BTreeSet<String>, if_revision: Option<u64>) -> Command;
+}
+
+/// Finds an object that the caller may see, by the id that a body names.
+///
+/// # Errors
+/// 404.
+pub(crate) fn seen<'t, R: Resource>(id: &str, caller: &Caller, topology: &'t Topology) -> Result<&'t Arc<R>, Fault> {
+    Uuid::parse_str(id)
+        .ok()
+        .and_then(|uuid| R::get(topology, uuid))
+        .filter(|object| object.visible(caller, topology))
+        .ok_or_else(|| R::absent(id))
+}
+
+/// Takes the wished availability zones out. No host has one yet, so that none can be found.
+fn no_zones(values: &mut Values) -> Result<(), Fault> {
+    match values.texts("availability_zone_hints").unwrap_or_default().first() {
+        None => Ok(()),
+        Some(zone) => {
+            Err(Fault::absent("AvailabilityZoneNotFound", format_args!("AvailabilityZone {zone} could not be found.")))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -106,7 +180,7 @@ mod tests {
     use crate::api::attribute::{OnCreate, for_create, for_update};
     use proptest::prelude::*;
     use serde_json::{Map, Value, json};
-    use weir_model::{Limits, Network, Port, Subnet};
+    use weir_model::{AddressGroup, Limits, Network, Port, Router, SecurityGroup, SecurityGroupRule, Subnet};
 
     /// JSON of every shape, with texts that come close to what rules look for.
     fn any_json() -> impl Strategy<Value = Value> {
@@ -116,6 +190,9 @@ mod tests {
             r"(10|fd00|255|0)[.:]{1,2}[0-9.:]{0,8}(/[0-9]{1,3})?",
             Just("6f9619ff-8b86-d011-b42d-00cf4fc964ff".to_owned()),
             Just("vxlan".to_owned()),
+            Just("default".to_owned()),
+            Just("icmp".to_owned()),
+            Just("ipv6".to_owned()),
         ];
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -135,6 +212,7 @@ mod tests {
             Just("opt_name"),
             Just("opt_value"),
             Just("ip_version"),
+            Just("network_id"),
         ];
         leaf.prop_recursive(3, 24, 4, move |inner| {
             prop_oneof![
@@ -181,6 +259,10 @@ mod tests {
             judged::<Network>(&value, &json!({}));
             judged::<Subnet>(&value, &json!({"network_id": id, "ip_version": 4, "cidr": "10.0.0.0/24"}));
             judged::<Port>(&value, &json!({ "network_id": id }));
+            judged::<SecurityGroup>(&value, &json!({}));
+            judged::<SecurityGroupRule>(&value, &json!({"security_group_id": id, "direction": "ingress"}));
+            judged::<AddressGroup>(&value, &json!({}));
+            judged::<Router>(&value, &json!({}));
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Networks.
 
-use super::{Objects, Resource, Update};
+use super::{Objects, Resource, Tagged, Update, standard};
 use crate::api::attribute::{Attribute, Filter, Preset, Rule, Shown, Table, Values, Wanted};
 use crate::api::caller::{Caller, Who};
 use crate::api::fault::Fault;
 use crate::api::query::Query;
-use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -19,20 +18,10 @@ const SEGMENTATION_ID: &str = "provider:segmentation_id";
 type Row = Attribute<Network>;
 
 const TABLE: Table<Network> = &[
-    Row::new("id", |it, _| Shown::Uuid(it.id.0)).filter(Filter::Uuid).sort(),
-    Row::new("name", |it, _| Shown::Text(&it.name))
-        .write(Rule::Name(255))
-        .preset(Preset::Empty)
-        .filter(Filter::Text)
-        .sort(),
-    Row::new("tenant_id", |it, _| Shown::Text(it.project_id.as_str()))
-        .create(Rule::Text(255))
-        .filter(Filter::Text)
-        .sort(),
-    Row::new("project_id", |it, _| Shown::Text(it.project_id.as_str()))
-        .create(Rule::Text(255))
-        .filter(Filter::Text)
-        .sort(),
+    standard::id(),
+    standard::name(),
+    standard::tenant_id(),
+    standard::project_id(),
     Row::new("admin_state_up", |it, _| Shown::Bool(it.admin_state_up))
         .write(Rule::Boolean)
         .preset(Preset::Yes)
@@ -58,10 +47,7 @@ const TABLE: Table<Network> = &[
         .preset(Preset::No)
         .set_by(Who::Admin)
         .filter(Filter::Boolean),
-    Row::new("description", |it, _| Shown::Text(&it.description))
-        .write(Rule::Text(255))
-        .preset(Preset::Empty)
-        .filter(Filter::Text),
+    standard::description(),
     Row::new("port_security_enabled", |it, _| Shown::Bool(it.port_security_enabled))
         .write(Rule::Boolean)
         .preset(Preset::Yes),
@@ -75,36 +61,23 @@ const TABLE: Table<Network> = &[
     .write(Rule::Integer)
     .only(Who::Admin)
     .filter(Filter::Integer),
-    Row::new("tags", |it, _| Shown::Tags(&it.tags)).filter(Filter::Tags),
-    Row::new("tags-any", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::TagsAny),
-    Row::new("not-tags", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::NotTags),
-    Row::new("not-tags-any", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::NotTagsAny),
-    Row::new("created_at", |it, _| Shown::Time(it.created_at)).sort(),
-    Row::new("updated_at", |it, _| Shown::Time(it.updated_at)).sort(),
-    Row::new("changed_since", |it, _| Shown::Time(it.updated_at)).hidden().filter(Filter::Since),
-    Row::new("revision_number", |it, _| Shown::Integer(it.revision_number)).filter(Filter::Integer),
+    standard::tags(),
+    standard::tags_any(),
+    standard::not_tags(),
+    standard::not_tags_any(),
+    standard::created_at(),
+    standard::updated_at(),
+    standard::changed_since(),
+    standard::revision_number(),
 ];
 
 impl Resource for Network {
     const NAME: &'static str = "network";
     const COLLECTION: &'static str = "networks";
-    const NOT_FOUND: &'static str = "NetworkNotFound";
     const TABLE: Table<Self> = TABLE;
 
-    fn id(&self) -> Uuid {
-        self.id.0
-    }
-
-    fn project(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn tags(&self) -> &BTreeSet<String> {
-        &self.tags
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision_number
+    fn absent(id: &str) -> Fault {
+        Fault::absent("NetworkNotFound", format_args!("Network {id} could not be found."))
     }
 
     fn get(topology: &Topology, id: Uuid) -> Option<&Arc<Self>> {
@@ -120,10 +93,6 @@ impl Resource for Network {
 
     fn shared_with(&self, _: &Caller, _: &Topology) -> bool {
         self.shared || self.external
-    }
-
-    fn may_create(_: &Values, _: &Caller, _: &Topology) -> Result<(), Fault> {
-        Ok(())
     }
 
     fn create(asked: Vec<(ProjectId, Values)>) -> Result<Command, Fault> {
@@ -148,11 +117,6 @@ impl Resource for Network {
         Ok(Update { command: Command::UpdateNetwork { id: self.id, patch, if_revision }, relative: false })
     }
 
-    fn retag(id: Uuid, tags: BTreeSet<String>, if_revision: Option<u64>) -> Command {
-        let patch = NetworkPatch { tags: Some(tags), ..NetworkPatch::default() };
-        Command::UpdateNetwork { id: NetworkId(id), patch, if_revision }
-    }
-
     fn delete(id: Uuid, if_revision: Option<u64>) -> Command {
         Command::DeleteNetwork { id: NetworkId(id), if_revision }
     }
@@ -165,17 +129,20 @@ impl Resource for Network {
     }
 }
 
+impl Tagged for Network {
+    fn tags(&self) -> &BTreeSet<String> {
+        &self.tags
+    }
+
+    fn retag(id: Uuid, tags: BTreeSet<String>, if_revision: Option<u64>) -> Command {
+        let patch = NetworkPatch { tags: Some(tags), ..NetworkPatch::default() };
+        Command::UpdateNetwork { id: NetworkId(id), patch, if_revision }
+    }
+}
+
 fn new(project: ProjectId, mut values: Values) -> Result<NewNetwork, Fault> {
     let vni = provider(&mut values)?;
-    let hints = values.texts("availability_zone_hints").unwrap_or_default();
-    if let Some(zone) = hints.first() {
-        // No host has an availability zone yet, so that none can be found.
-        return Err(Fault::new(
-            StatusCode::NOT_FOUND,
-            "AvailabilityZoneNotFound",
-            format!("AvailabilityZone {zone} could not be found."),
-        ));
-    }
+    super::no_zones(&mut values)?;
     let new = NewNetwork {
         name: values.text("name"),
         description: values.text("description"),

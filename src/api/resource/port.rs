@@ -1,19 +1,19 @@
 //! Ports.
 
-use super::{Objects, Resource, Update, absent};
+use super::{Objects, Resource, Tagged, Update, standard};
 use crate::api::attribute::{
     Attribute, Filter, GivenDhcpOption, GivenFixedIp, GivenPair, Preset, Rule, Shown, Table, Values, Wanted,
 };
 use crate::api::caller::{Caller, Who};
 use crate::api::fault::Fault;
 use crate::api::query::Query;
-use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 use weir_model::{
     Command, ExtraDhcpOption, HostName, MacAddress, Network, NetworkId, NewAddressPair, NewFixedIp, NewPort, Outcome,
-    Port, PortId, PortPatch, PortStatus, ProjectId, SubnetId, Topology, VifType, VnicType,
+    Port, PortId, PortPatch, PortStatus, ProjectId, SecurityGroup, SecurityGroupId, SubnetId, Topology, VifType,
+    VnicType,
 };
 
 /// Words for kinds of devices.
@@ -44,21 +44,11 @@ const VNIC_WORDS: [&str; VNIC_TYPES.len()] = {
 type Row = Attribute<Port>;
 
 const TABLE: Table<Port> = &[
-    Row::new("id", |it, _| Shown::Uuid(it.id.0)).filter(Filter::Uuid).sort(),
-    Row::new("name", |it, _| Shown::Text(&it.name))
-        .write(Rule::Name(255))
-        .preset(Preset::Empty)
-        .filter(Filter::Text)
-        .sort(),
+    standard::id(),
+    standard::name(),
     Row::new("network_id", |it, _| Shown::Uuid(it.network_id.0)).required(Rule::Uuid).filter(Filter::Uuid).sort(),
-    Row::new("tenant_id", |it, _| Shown::Text(it.project_id.as_str()))
-        .create(Rule::Text(255))
-        .filter(Filter::Text)
-        .sort(),
-    Row::new("project_id", |it, _| Shown::Text(it.project_id.as_str()))
-        .create(Rule::Text(255))
-        .filter(Filter::Text)
-        .sort(),
+    standard::tenant_id(),
+    standard::project_id(),
     Row::new("admin_state_up", |it, _| Shown::Bool(it.admin_state_up))
         .write(Rule::Boolean)
         .preset(Preset::Yes)
@@ -89,7 +79,9 @@ const TABLE: Table<Port> = &[
         .write(Rule::AddressPairs)
         .preset(Preset::Empty),
     Row::new("port_security_enabled", |it, _| Shown::Bool(it.port_security_enabled)).write(Rule::Boolean),
-    Row::new("security_groups", |_, _| Shown::Words(&[])).write(Rule::Texts(36)),
+    Row::new("security_groups", |it, _| Shown::Uuids(it.security_groups.iter().map(|group| group.0).collect()))
+        .write(Rule::Uuids)
+        .filter(Filter::Uuid),
     Row::new("binding:host_id", |it, _| Shown::Text(it.binding.host.as_ref().map_or("", HostName::as_str)))
         .write(Rule::TextOrNull(255))
         .only(Who::Admin)
@@ -121,18 +113,15 @@ const TABLE: Table<Port> = &[
         addresses: &it.fixed_ips,
     }),
     Row::new("ip_allocation", |_, _| Shown::Text("immediate")).filter(Filter::Text).sort(),
-    Row::new("description", |it, _| Shown::Text(&it.description))
-        .write(Rule::Text(255))
-        .preset(Preset::Empty)
-        .filter(Filter::Text),
-    Row::new("tags", |it, _| Shown::Tags(&it.tags)).create(Rule::Texts(255)).filter(Filter::Tags),
-    Row::new("tags-any", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::TagsAny),
-    Row::new("not-tags", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::NotTags),
-    Row::new("not-tags-any", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::NotTagsAny),
-    Row::new("created_at", |it, _| Shown::Time(it.created_at)).sort(),
-    Row::new("updated_at", |it, _| Shown::Time(it.updated_at)).sort(),
-    Row::new("changed_since", |it, _| Shown::Time(it.updated_at)).hidden().filter(Filter::Since),
-    Row::new("revision_number", |it, _| Shown::Integer(it.revision_number)).filter(Filter::Integer),
+    standard::description(),
+    standard::tags().create(Rule::Texts(255)),
+    standard::tags_any(),
+    standard::not_tags(),
+    standard::not_tags_any(),
+    standard::created_at(),
+    standard::updated_at(),
+    standard::changed_since(),
+    standard::revision_number(),
     Row::new("weir:realized", |_, view| Shown::Bool(view.lagging.is_empty())).only(Who::Admin).show_only(),
     Row::new("weir:lagging_hosts", |_, view| Shown::Hosts(view.lagging)).only(Who::Admin).show_only(),
 ];
@@ -148,23 +137,10 @@ fn vnic_type(word: &str) -> Option<VnicType> {
 impl Resource for Port {
     const NAME: &'static str = "port";
     const COLLECTION: &'static str = "ports";
-    const NOT_FOUND: &'static str = "PortNotFound";
     const TABLE: Table<Self> = TABLE;
 
-    fn id(&self) -> Uuid {
-        self.id.0
-    }
-
-    fn project(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn tags(&self) -> &BTreeSet<String> {
-        &self.tags
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision_number
+    fn absent(id: &str) -> Fault {
+        Fault::absent("PortNotFound", format_args!("Port {id} could not be found."))
     }
 
     fn get(topology: &Topology, id: Uuid) -> Option<&Arc<Self>> {
@@ -176,7 +152,10 @@ impl Resource for Port {
             (Some(Wanted::Uuid(id)), ..) => Box::new(topology.port(PortId(*id)).into_iter()),
             (_, Some(Wanted::Text(device)), _) if !device.is_empty() => Box::new(topology.ports_of_device(device)),
             (_, _, Some(Wanted::Uuid(network))) => Box::new(topology.ports_of(NetworkId(*network))),
-            _ => Box::new(topology.ports()),
+            _ => match query.only("security_groups") {
+                Some(Wanted::Uuid(group)) => Box::new(topology.ports_of_group(SecurityGroupId(*group))),
+                _ => Box::new(topology.ports()),
+            },
         }
     }
 
@@ -185,14 +164,17 @@ impl Resource for Port {
     }
 
     fn may_create(values: &Values, caller: &Caller, topology: &Topology) -> Result<(), Fault> {
-        let network = values.peek_uuid("network_id").and_then(|id| Some((id, Network::get(topology, id)?)));
-        match network {
-            Some((id, network)) if !caller.admin && !caller.owns(&network.project_id) && !network.shared => {
-                Err(absent::<Network>(&id.to_string()))
-            }
-            // The model says which network is not there.
-            _ => Ok(()),
+        let network = values.peek_uuid("network_id").and_then(|id| Network::get(topology, id));
+        if let Some(network) = network
+            && !caller.admin
+            && !caller.owns(&network.project_id)
+            && !network.shared
+        {
+            return Err(Network::absent(&network.id.to_string()));
         }
+        // The model says which network is not there.
+        owner_allowed(values, network, "create", caller)?;
+        groups_seen(values, caller, topology)
     }
 
     fn create(asked: Vec<(ProjectId, Values)>) -> Result<Command, Fault> {
@@ -200,12 +182,15 @@ impl Resource for Port {
         Ok(Command::CreatePorts(ports))
     }
 
+    fn may_update(&self, values: &Values, caller: &Caller, topology: &Topology) -> Result<(), Fault> {
+        owner_allowed(values, topology.network(self.network_id), "update", caller)?;
+        groups_seen(values, caller, topology)
+    }
+
     fn update(&self, mut values: Values, topology: &Topology, if_revision: Option<u64>) -> Result<Update, Fault> {
-        no_security_groups(&mut values)?;
         let options = values.dhcp_options("extra_dhcp_opts");
         let relative = options.is_some();
         let patch = PortPatch {
-            security_groups: None,
             name: values.text("name"),
             description: values.text("description"),
             admin_state_up: values.boolean("admin_state_up"),
@@ -213,6 +198,7 @@ impl Resource for Port {
             fixed_ips: values.fixed_ips("fixed_ips").map(wished),
             allowed_address_pairs: values.pairs("allowed_address_pairs").map(pairs),
             port_security_enabled: values.boolean("port_security_enabled"),
+            security_groups: security_groups(&mut values),
             device_id: values.text("device_id"),
             device_owner: values.text("device_owner"),
             binding_host: values.text_or_null("binding:host_id").map(host),
@@ -227,11 +213,6 @@ impl Resource for Port {
         Ok(Update { command: Command::UpdatePort { id: self.id, patch: Box::new(patch), if_revision }, relative })
     }
 
-    fn retag(id: Uuid, tags: BTreeSet<String>, if_revision: Option<u64>) -> Command {
-        let patch = Box::new(PortPatch { tags: Some(tags), ..PortPatch::default() });
-        Command::UpdatePort { id: PortId(id), patch, if_revision }
-    }
-
     fn delete(id: Uuid, if_revision: Option<u64>) -> Command {
         Command::DeletePort { id: PortId(id), if_revision }
     }
@@ -244,8 +225,18 @@ impl Resource for Port {
     }
 }
 
+impl Tagged for Port {
+    fn tags(&self) -> &BTreeSet<String> {
+        &self.tags
+    }
+
+    fn retag(id: Uuid, tags: BTreeSet<String>, if_revision: Option<u64>) -> Command {
+        let patch = Box::new(PortPatch { tags: Some(tags), ..PortPatch::default() });
+        Command::UpdatePort { id: PortId(id), patch, if_revision }
+    }
+}
+
 fn new(project: ProjectId, mut values: Values) -> Result<NewPort, Fault> {
-    no_security_groups(&mut values)?;
     let network = values.uuid("network_id").unwrap_or_default();
     let tags = values.texts("tags").map(BTreeSet::from_iter);
     if let Some(tags) = &tags {
@@ -259,6 +250,7 @@ fn new(project: ProjectId, mut values: Values) -> Result<NewPort, Fault> {
         fixed_ips: values.fixed_ips("fixed_ips").map(wished),
         allowed_address_pairs: values.pairs("allowed_address_pairs").map(pairs),
         port_security_enabled: values.boolean("port_security_enabled"),
+        security_groups: security_groups(&mut values),
         device_id: values.text("device_id"),
         device_owner: values.text("device_owner"),
         binding_host: values.text_or_null("binding:host_id").and_then(host),
@@ -275,16 +267,24 @@ fn new(project: ProjectId, mut values: Values) -> Result<NewPort, Fault> {
     Ok(new)
 }
 
-/// There are no security groups yet, so that none can be found.
-fn no_security_groups(values: &mut Values) -> Result<(), Fault> {
-    match values.texts("security_groups").unwrap_or_default().first() {
-        None => Ok(()),
-        Some(group) => Err(Fault::new(
-            StatusCode::NOT_FOUND,
-            "SecurityGroupNotFound",
-            format!("Security group {group} does not exist"),
-        )),
+fn security_groups(values: &mut Values) -> Option<Vec<SecurityGroupId>> {
+    values.uuids("security_groups").map(|groups| groups.into_iter().map(SecurityGroupId).collect())
+}
+
+/// Refuses security groups that the caller cannot see.
+fn groups_seen(values: &Values, caller: &Caller, topology: &Topology) -> Result<(), Fault> {
+    let unseen = |id: &&Uuid| !SecurityGroup::get(topology, **id).is_some_and(|group| group.visible(caller, topology));
+    let unseen: Vec<String> = values.peek_uuids("security_groups").iter().filter(unseen).map(Uuid::to_string).collect();
+    if unseen.is_empty() { Ok(()) } else { Err(SecurityGroup::absent(&unseen.join(", "))) }
+}
+
+/// Refuses ports that say to be Neutron's own, which are not filtered, on networks of others.
+fn owner_allowed(values: &Values, network: Option<&Arc<Network>>, action: &str, caller: &Caller) -> Result<(), Fault> {
+    let of_network = values.peek_text("device_owner").is_some_and(|owner| owner.starts_with("network:"));
+    if caller.admin || !of_network || network.is_some_and(|network| caller.owns(&network.project_id)) {
+        return Ok(());
     }
+    Err(Fault::forbidden(&format!("(rule:{action}_port and rule:{action}_port:device_owner)")))
 }
 
 fn wished(addresses: Vec<GivenFixedIp>) -> Vec<NewFixedIp> {

@@ -1,11 +1,10 @@
 //! Subnets.
 
-use super::{Objects, Resource, Update, absent};
+use super::{Objects, Resource, Tagged, Update, standard};
 use crate::api::attribute::{Attribute, Filter, Preset, Rule, Shown, Table, Values, Wanted};
 use crate::api::caller::{Caller, Who};
 use crate::api::fault::Fault;
 use crate::api::query::Query;
-use axum::http::StatusCode;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -19,12 +18,8 @@ const IPV6_MODES: Rule = Rule::OneOf(&["slaac", "dhcpv6-stateful", "dhcpv6-state
 type Row = Attribute<Subnet>;
 
 const TABLE: Table<Subnet> = &[
-    Row::new("id", |it, _| Shown::Uuid(it.id.0)).filter(Filter::Uuid).sort(),
-    Row::new("name", |it, _| Shown::Text(&it.name))
-        .write(Rule::Name(255))
-        .preset(Preset::Empty)
-        .filter(Filter::Text)
-        .sort(),
+    standard::id(),
+    standard::name(),
     Row::new("ip_version", |it, _| Shown::Integer(if it.is_ipv6() { 6 } else { 4 }))
         .required(Rule::OneNumberOf(&[4, 6]))
         .filter(Filter::Integer)
@@ -39,14 +34,8 @@ const TABLE: Table<Subnet> = &[
     Row::new("allocation_pools", |it, _| Shown::Pools(&it.allocation_pools)).write(Rule::Pools),
     Row::new("dns_nameservers", |it, _| Shown::Ips(&it.dns_nameservers)).write(Rule::Nameservers),
     Row::new("host_routes", |it, _| Shown::Routes(&it.host_routes)).write(Rule::HostRoutes),
-    Row::new("tenant_id", |it, _| Shown::Text(it.project_id.as_str()))
-        .create(Rule::Text(255))
-        .filter(Filter::Text)
-        .sort(),
-    Row::new("project_id", |it, _| Shown::Text(it.project_id.as_str()))
-        .create(Rule::Text(255))
-        .filter(Filter::Text)
-        .sort(),
+    standard::tenant_id(),
+    standard::project_id(),
     Row::new("enable_dhcp", |it, _| Shown::Bool(it.enable_dhcp))
         .write(Rule::Boolean)
         .preset(Preset::Yes)
@@ -66,18 +55,15 @@ const TABLE: Table<Subnet> = &[
     Row::new("dns_publish_fixed_ip", |it, _| Shown::Bool(it.dns_publish_fixed_ip))
         .write(Rule::Boolean)
         .preset(Preset::No),
-    Row::new("description", |it, _| Shown::Text(&it.description))
-        .write(Rule::Text(255))
-        .preset(Preset::Empty)
-        .filter(Filter::Text),
-    Row::new("tags", |it, _| Shown::Tags(&it.tags)).filter(Filter::Tags),
-    Row::new("tags-any", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::TagsAny),
-    Row::new("not-tags", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::NotTags),
-    Row::new("not-tags-any", |it, _| Shown::Tags(&it.tags)).hidden().filter(Filter::NotTagsAny),
-    Row::new("created_at", |it, _| Shown::Time(it.created_at)).sort(),
-    Row::new("updated_at", |it, _| Shown::Time(it.updated_at)).sort(),
-    Row::new("changed_since", |it, _| Shown::Time(it.updated_at)).hidden().filter(Filter::Since),
-    Row::new("revision_number", |it, _| Shown::Integer(it.revision_number)).filter(Filter::Integer),
+    standard::description(),
+    standard::tags(),
+    standard::tags_any(),
+    standard::not_tags(),
+    standard::not_tags_any(),
+    standard::created_at(),
+    standard::updated_at(),
+    standard::changed_since(),
+    standard::revision_number(),
 ];
 
 fn mode(mode: Option<Ipv6Mode>) -> Shown<'static> {
@@ -101,23 +87,10 @@ fn mode_of(word: &str) -> Option<Ipv6Mode> {
 impl Resource for Subnet {
     const NAME: &'static str = "subnet";
     const COLLECTION: &'static str = "subnets";
-    const NOT_FOUND: &'static str = "SubnetNotFound";
     const TABLE: Table<Self> = TABLE;
 
-    fn id(&self) -> Uuid {
-        self.id.0
-    }
-
-    fn project(&self) -> &ProjectId {
-        &self.project_id
-    }
-
-    fn tags(&self) -> &BTreeSet<String> {
-        &self.tags
-    }
-
-    fn revision(&self) -> u64 {
-        self.revision_number
+    fn absent(id: &str) -> Fault {
+        Fault::absent("SubnetNotFound", format_args!("Subnet {id} could not be found."))
     }
 
     fn get(topology: &Topology, id: Uuid) -> Option<&Arc<Self>> {
@@ -143,7 +116,7 @@ impl Resource for Subnet {
                 if network.visible(caller, topology) {
                     Err(Fault::forbidden("rule:create_subnet"))
                 } else {
-                    Err(absent::<Network>(&id.to_string()))
+                    Err(Network::absent(&id.to_string()))
                 }
             }
             // The model says which network is not there.
@@ -173,11 +146,6 @@ impl Resource for Subnet {
         Ok(Update { command: Command::UpdateSubnet { id: self.id, patch, if_revision }, relative: false })
     }
 
-    fn retag(id: Uuid, tags: BTreeSet<String>, if_revision: Option<u64>) -> Command {
-        let patch = SubnetPatch { tags: Some(tags), ..SubnetPatch::default() };
-        Command::UpdateSubnet { id: SubnetId(id), patch, if_revision }
-    }
-
     fn delete(id: Uuid, if_revision: Option<u64>) -> Command {
         Command::DeleteSubnet { id: SubnetId(id), if_revision }
     }
@@ -190,14 +158,21 @@ impl Resource for Subnet {
     }
 }
 
+impl Tagged for Subnet {
+    fn tags(&self) -> &BTreeSet<String> {
+        &self.tags
+    }
+
+    fn retag(id: Uuid, tags: BTreeSet<String>, if_revision: Option<u64>) -> Command {
+        let patch = SubnetPatch { tags: Some(tags), ..SubnetPatch::default() };
+        Command::UpdateSubnet { id: SubnetId(id), patch, if_revision }
+    }
+}
+
 fn new(project: ProjectId, mut values: Values) -> Result<NewSubnet, Fault> {
     if let Some(pool) = values.uuid_or_null("subnetpool_id").flatten() {
         // There are no subnet pools yet, so that none can be found.
-        return Err(Fault::new(
-            StatusCode::NOT_FOUND,
-            "SubnetPoolNotFound",
-            format!("Subnet pool {pool} could not be found."),
-        ));
+        return Err(Fault::absent("SubnetPoolNotFound", format_args!("Subnet pool {pool} could not be found.")));
     }
     let network = values.uuid("network_id").unwrap_or_default();
     let Some(cidr) = values.cidr("cidr") else {

@@ -4,9 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use uuid::Uuid;
 use weir_model::{
-    Command, Commit, FixedIp, HostName, HypervisorFact, Limits, Network, NetworkId, NetworkPatch, NewFixedIp,
-    NewNetwork, NewPort, NewSubnet, Outcome, Port, PortId, PortPatch, ProjectId, Rejection, Request, Subnet, SubnetId,
-    SubnetPatch, Timestamp, Topology,
+    AddressGroupId, Command, Commit, Direction, Ethertype, FixedIp, HostName, HypervisorFact, Limits, Network,
+    NetworkId, NetworkPatch, NewFixedIp, NewNetwork, NewPort, NewSecurityGroup, NewSecurityGroupRule, NewSubnet,
+    Outcome, Port, PortId, PortPatch, ProjectId, Protocol, Rejection, Remote, Request, SecurityGroup, SecurityGroupId,
+    SecurityGroupRule, SecurityGroupRuleId, Subnet, SubnetId, SubnetPatch, Timestamp, Topology,
 };
 
 pub(crate) struct Cloud {
@@ -30,6 +31,18 @@ pub(crate) fn sub(id: u128) -> SubnetId {
 
 pub(crate) fn prt(id: u128) -> PortId {
     PortId(Uuid::from_u128(id))
+}
+
+pub(crate) fn grp(id: u128) -> SecurityGroupId {
+    SecurityGroupId(Uuid::from_u128(id))
+}
+
+pub(crate) fn rul(id: u128) -> SecurityGroupRuleId {
+    SecurityGroupRuleId(Uuid::from_u128(id))
+}
+
+pub(crate) fn agr(id: u128) -> AddressGroupId {
+    AddressGroupId(Uuid::from_u128(id))
 }
 
 pub(crate) fn host(name: &str) -> HostName {
@@ -168,6 +181,56 @@ impl Cloud {
     pub(crate) fn update_port(&mut self, id: PortId, patch: PortPatch) -> Arc<Port> {
         match self.done(patched(id, patch)) {
             Outcome::Ports(made) => made[0].clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn new_group(&mut self) -> NewSecurityGroup {
+        NewSecurityGroup::new(grp(self.id()), project())
+    }
+
+    pub(crate) fn create_group(&mut self, new: NewSecurityGroup) -> Arc<SecurityGroup> {
+        match self.done(Command::CreateSecurityGroups(vec![new])) {
+            Outcome::SecurityGroups(made) => made[0].clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn group(&mut self) -> SecurityGroupId {
+        let new = self.new_group();
+        self.create_group(new).id
+    }
+
+    /// Any TCP from anybody by IPv4, until `change` says otherwise.
+    pub(crate) fn new_rule(
+        &mut self,
+        group: SecurityGroupId,
+        change: impl FnOnce(&mut NewSecurityGroupRule),
+    ) -> NewSecurityGroupRule {
+        let mut rule = NewSecurityGroupRule {
+            id: rul(self.id()),
+            security_group_id: group,
+            project_id: project(),
+            description: None,
+            direction: Direction::Ingress,
+            ethertype: Ethertype::V4,
+            protocol: Some(Protocol { number: 6, word: "tcp".into() }),
+            port_range_min: None,
+            port_range_max: None,
+            remote: Remote::Anybody,
+        };
+        change(&mut rule);
+        rule
+    }
+
+    pub(crate) fn rule(
+        &mut self,
+        group: SecurityGroupId,
+        change: impl FnOnce(&mut NewSecurityGroupRule),
+    ) -> Arc<SecurityGroupRule> {
+        let new = self.new_rule(group, change);
+        match self.done(Command::CreateSecurityGroupRules(vec![new])) {
+            Outcome::SecurityGroupRules(made) => made[0].clone(),
             other => panic!("{other:?}"),
         }
     }

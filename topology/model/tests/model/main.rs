@@ -1,5 +1,6 @@
 //! What the model answers, resource by resource, and what holds whatever is asked of it.
 
+mod address_group;
 mod cloud;
 mod network;
 mod physical;
@@ -10,4 +11,9 @@ mod record;
 mod router;
 mod router_property;
 mod routing;
+mod security_group;
+mod security_group_rule;
+mod security_property;
+mod security_set;
 mod subnet;
+mod zone;

@@ -124,7 +124,7 @@ fn address_pairs_take_the_ports_own_address_and_need_port_security() {
         cloud.refused(patched(port.id, open.clone())),
         ("AddressPairAndPortSecurityRequired", 409, required.to_owned())
     );
-    let both = PortPatch { allowed_address_pairs: Some(Vec::new()), ..open };
+    let both = PortPatch { allowed_address_pairs: Some(Vec::new()), security_groups: Some(Vec::new()), ..open };
     let opened = cloud.update_port(port.id, both);
     assert!(!opened.port_security_enabled && opened.allowed_address_pairs.is_empty());
     let close = PortPatch { allowed_address_pairs: Some(vec![pair("10.0.0.9/32", None)]), ..PortPatch::default() };

@@ -1,6 +1,7 @@
 //! What holds whatever is asked, in whatever order.
 
-use crate::cloud::{host, net, prt, sub};
+use crate::cloud::{grp, host, net, prt, sub};
+use crate::security_property::{check_security, check_zones_after, groups, security_commands};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -9,8 +10,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use weir_model::{
     AllocationPool, Command, Counters, HypervisorFact, Ipv6Mode, Limits, Liveness, MacAddress, NetworkPatch,
-    NewAddressPair, NewFixedIp, NewNetwork, NewPort, NewSubnet, Port, PortPatch, PortStatus, Record, RecordKey,
-    Request, Segment, SubnetPatch, Timestamp, Topology, Vif, VifType, Vni, VnicType,
+    NewAddressPair, NewFixedIp, NewNetwork, NewPort, NewSecurityGroup, NewSubnet, Port, PortPatch, PortStatus, Record,
+    RecordKey, Request, Segment, SubnetPatch, Timestamp, Topology, Vif, VifType, Vni, VnicType, Zones,
 };
 
 const NETWORKS: u128 = 3;
@@ -19,14 +20,14 @@ const PORTS: u128 = 8;
 const CIDRS: [&str; 6] = ["10.0.0.0/29", "10.0.0.8/30", "10.0.0.0/28", "fd00::/64", "fd01::/64", "10.9.0.0/8"];
 const OWNERS: [&str; 5] = ["", "compute:nova", "network:dhcp", "network:router_interface", "network:distributed"];
 const HOSTS: [&str; 6] = ["a", "b", "c", "id-of-a", "id-of-b", ""];
-const PROJECTS: [&str; 2] = ["alpha", "beta"];
+pub(crate) const PROJECTS: [&str; 2] = ["alpha", "beta"];
 
 fn limits() -> Limits {
     Limits { vni_ranges: vec![1..=2, 7..=8], max_address_pairs: 2, ..Limits::default() }
 }
 
 /// A value one time in five, so that most commands can be done.
-fn rarely<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+pub(crate) fn rarely<T: Clone + std::fmt::Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
     proptest::option::weighted(0.2, value)
 }
 
@@ -111,18 +112,25 @@ fn subnet_commands() -> impl Strategy<Value = Command> {
     ]
 }
 
+/// A device's id; some are those of routers.
+fn device(id: u128) -> String {
+    if id.is_multiple_of(3) { format!("device-{}", id % 2) } else { net(id % 3).to_string() }
+}
+
 fn new_port() -> impl Strategy<Value = NewPort> {
     (
         (1..=PORTS, 1..=NETWORKS, 0_usize..2, rarely(mac()), rarely(fixed_ips())),
         (rarely(pairs()), 0..OWNERS.len(), of(0..HOSTS.len()), rarely(any::<bool>()), any::<bool>()),
+        rarely(groups()),
     )
-        .prop_map(|((id, network, project, mac, fixed_ips), (pairs, owner, at, security, up))| {
+        .prop_map(|((id, network, project, mac, fixed_ips), (pairs, owner, at, security, up), groups)| {
             let mut new = NewPort::new(prt(id), net(network), PROJECTS[project].into());
             new.mac_address = mac;
             new.fixed_ips = fixed_ips;
             new.allowed_address_pairs = pairs;
             new.device_owner = Some(OWNERS[owner].into());
-            new.device_id = Some(format!("device-{}", id % 3));
+            new.device_id = Some(device(id));
+            new.security_groups = groups;
             new.binding_host = at.map(|at| host(HOSTS[at]));
             new.port_security_enabled = security;
             new.admin_state_up = Some(up);
@@ -133,18 +141,23 @@ fn new_port() -> impl Strategy<Value = NewPort> {
 fn port_patch() -> impl Strategy<Value = PortPatch> {
     (
         (rarely(mac()), of(fixed_ips()), rarely(pairs()), rarely(any::<bool>())),
-        (of(0..OWNERS.len()), of(of(0..HOSTS.len())), of(any::<bool>()), rarely(any::<bool>())),
+        (rarely(0..OWNERS.len()), of(of(0..HOSTS.len())), of(any::<bool>()), rarely(any::<bool>())),
+        (of(groups()), rarely((1..=PORTS).prop_map(device))),
     )
-        .prop_map(|((mac_address, fixed_ips, pairs, security), (owner, at, up, direct))| PortPatch {
-            mac_address,
-            fixed_ips,
-            allowed_address_pairs: pairs,
-            port_security_enabled: security,
-            device_owner: owner.map(|owner| OWNERS[owner].into()),
-            binding_host: at.map(|at| at.map(|at| host(HOSTS[at]))),
-            admin_state_up: up,
-            binding_vnic_type: direct.map(|direct| if direct { VnicType::Direct } else { VnicType::Normal }),
-            ..PortPatch::default()
+        .prop_map(|((mac_address, fixed_ips, pairs, security), (owner, at, up, direct), (groups, device_id))| {
+            PortPatch {
+                security_groups: groups,
+                device_id,
+                mac_address,
+                fixed_ips,
+                allowed_address_pairs: pairs,
+                port_security_enabled: security,
+                device_owner: owner.map(|owner| OWNERS[owner].into()),
+                binding_host: at.map(|at| at.map(|at| host(HOSTS[at]))),
+                admin_state_up: up,
+                binding_vnic_type: direct.map(|direct| if direct { VnicType::Direct } else { VnicType::Normal }),
+                ..PortPatch::default()
+            }
         })
 }
 
@@ -193,6 +206,7 @@ fn command() -> impl Strategy<Value = Command> {
         3 => subnet_commands(),
         6 => port_commands(),
         3 => physical_commands(),
+        5 => security_commands(),
     ]
 }
 
@@ -398,6 +412,7 @@ fn check_reload(topology: &Topology) {
 /// was, and that the commit tells the whole difference.
 fn step(topology: &Topology, store: &mut BTreeMap<RecordKey, Record>, request: Request) -> Topology {
     let before = text(topology);
+    let flushes = matches!(request.command, Command::ZonesFlushed { .. });
     let result = topology.transact(request);
     assert_eq!(text(topology), before);
     let Ok((after, commit, _)) = result else {
@@ -419,6 +434,7 @@ fn step(topology: &Topology, store: &mut BTreeMap<RecordKey, Record>, request: R
     }
     let records: BTreeMap<_, _> = after.records().map(|it| (it.key(), it)).collect();
     assert_eq!(*store, records);
+    check_zones_after(topology, &after, flushes);
     after
 }
 
@@ -443,9 +459,12 @@ fn populated() -> Vec<Command> {
     for (name, last) in [("a", 1), ("b", 2)] {
         commands.push(Command::ObserveHypervisor(crate::cloud::fact(name, last)));
     }
+    let new = (1..4).map(|id| NewSecurityGroup::new(grp(id), PROJECTS[0].into()));
+    commands.push(Command::CreateSecurityGroups(new.collect()));
     for (id, at) in [(1, "a"), (2, "b"), (3, "id-of-a"), (4, "c")] {
         let mut new = NewPort::new(prt(id), net(id % NETWORKS + 1), PROJECTS[0].into());
         new.binding_host = Some(host(at));
+        new.security_groups = (id < 3).then(|| vec![grp(id), grp(3)]);
         commands.push(Command::CreatePorts(vec![new]));
         let interface = format!("tap{id}");
         let vif = Vif { host: host("a"), port: prt(id), interface, ofport: id as u32 };
@@ -463,9 +482,18 @@ fn commands(most: usize) -> impl Strategy<Value = Vec<Command>> {
     })
 }
 
-/// The records but for the numbers given last.
+/// The records but for the numbers given last and the zones that wait to be flushed.
 fn bare(topology: &Topology) -> Vec<Record> {
-    topology.records().filter(|record| record.key() != RecordKey::Counters).collect()
+    let kept = topology.records().filter_map(|record| match record {
+        Record::Counters(_) => None,
+        Record::Zones(zones) if zones.of.is_empty() => None,
+        Record::Zones(zones) => {
+            let (of, host) = (zones.of.clone(), zones.host);
+            Some(Record::Zones(Arc::new(Zones { host, of, unflushed: BTreeSet::new(), last: 0 })))
+        }
+        other => Some(other),
+    });
+    kept.collect()
 }
 
 proptest! {
@@ -480,6 +508,7 @@ proptest! {
             check_lookups(&topology);
             check_binding(&topology);
             check_addresses(&topology);
+            check_security(&topology);
         }
         check_reload(&topology);
     }
@@ -494,6 +523,10 @@ proptest! {
             let request = Request { command, at: Timestamp(at as u64) };
             topology = step(&topology, &mut store, request);
         }
+        for project in PROJECTS {
+            let command = Command::EnsureDefaultSecurityGroup(project.into());
+            topology = step(&topology, &mut store, Request { command, at: Timestamp(98) });
+        }
         let ids: Vec<_> = ports.iter().map(|port| port.id).collect();
         let request = Request { command: Command::CreatePorts(ports), at: Timestamp(99) };
         if let Ok((mut after, _, _)) = topology.transact(request) {
@@ -506,6 +539,7 @@ proptest! {
             check_lookups(&after);
             check_binding(&after);
             check_addresses(&after);
+            check_security(&after);
             check_reload(&after);
         }
     }
@@ -517,7 +551,7 @@ fn random_commands_reach_a_populated_topology() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
-    let mut most = [0; 5];
+    let mut most = [0; 8];
     let (mut asked, mut done) = (0, 0);
     for _ in 0..40 {
         let commands = commands(50).new_tree(&mut runner).expect("commands").current();
@@ -531,12 +565,15 @@ fn random_commands_reach_a_populated_topology() {
             let bound = topology.ports().filter(|it| topology.bound_host(it).is_some()).count();
             let plugged = topology.ports().filter(|it| topology.vif(it.id).is_some()).count();
             let addressed = topology.ports().filter(|it| !it.fixed_ips.is_empty()).count();
-            let seen = [topology.subnets().len(), topology.ports().len(), bound, plugged, addressed];
+            let grouped = topology.ports().filter(|it| it.security_groups.len() > 1).count();
+            let (sets, rules) = (topology.security_sets().len(), topology.security_group_rules().len());
+            let seen =
+                [topology.subnets().len(), topology.ports().len(), bound, plugged, addressed, grouped, sets, rules];
             most = std::array::from_fn(|at| most[at].max(seen[at]));
         }
     }
     assert!(done * 3 > asked, "{done} of {asked}");
-    for (seen, least) in most.into_iter().zip([5, 6, 4, 2, 5]) {
+    for (seen, least) in most.into_iter().zip([5, 6, 4, 2, 5, 2, 3, 14]) {
         assert!(seen >= least, "{most:?}");
     }
 }
