@@ -13,7 +13,7 @@ mod world;
 use cloud::Cloud;
 use std::collections::BTreeMap;
 use weir_compile::Bridge;
-use weir_model::{Command, HostName, PortId};
+use weir_model::{Command, HostName, OldInterface, PortId, RouterPatch};
 use weir_openflow::FlowTable;
 use weir_sim::generate::{self, Bounds, Happening, Traffic};
 use weir_sim::seed::Seed;
@@ -148,6 +148,16 @@ fn what_is_done_and_undone_leaves_no_trace() {
             .collect();
         for (host, port) in plugged {
             cloud.unplug(&host, port);
+        }
+        let routers: Vec<_> = cloud.topology.routers().map(|router| router.id).collect();
+        for id in routers {
+            let patch = RouterPatch { routes: Some(Vec::new()), ..RouterPatch::default() };
+            cloud.command(Command::UpdateRouter { id, patch, if_revision: None }).unwrap();
+            let interfaces: Vec<_> = cloud.topology.interfaces_of(id).map(|port| OldInterface::Port(port.id)).collect();
+            for interface in interfaces {
+                cloud.command(Command::RemoveRouterInterface { id, interface }).unwrap();
+            }
+            cloud.command(Command::DeleteRouter { id, if_revision: None }).unwrap();
         }
         let ports: Vec<PortId> = cloud.topology.ports().map(|port| port.id).collect();
         for id in ports {

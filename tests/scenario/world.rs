@@ -418,7 +418,9 @@ impl World {
         let active: BTreeSet<_> =
             self.topology().ports().filter(|port| port.status == PortStatus::Active).map(|port| port.id).collect();
         let fresh: Vec<_> = active.difference(&self.active).copied().collect();
-        for port in fresh.into_iter().filter(|_| !self.meddled) {
+        // Interfaces of routers are ACTIVE whatever the switches hold.
+        let is_plugged = |port: &PortId| self.topology().vif(*port).is_some();
+        for port in fresh.into_iter().filter(|port| !self.meddled && is_plugged(port)) {
             let network = self.topology().port(port).unwrap().network_id;
             let peers = self.topology().ports_of(network).filter(|peer| peer.status == PortStatus::Active);
             let hosts: BTreeSet<_> =

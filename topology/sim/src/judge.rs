@@ -23,6 +23,11 @@ impl Judge {
         self.firewall.follow(topology);
     }
 
+    /// The controller has told switches to forget the connections of addresses that left with a change.
+    pub fn forget_departed(&mut self, old: &Topology, new: &Topology) {
+        self.firewall.forget_departed(old, new);
+    }
+
     /// A hypervisor's switch has restarted and forgotten its connections.
     pub fn forget(&mut self, host: &HostName) {
         self.firewall.forget(host);

@@ -12,8 +12,10 @@ use crate::packet::{ETH_ARP, ETH_RARP, Packet, Tracking, protocol};
 use crate::switch::Conntrack;
 use crate::switch::conntrack::{CT_INVALID, CT_NEW, CT_REPLY};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 use weir_model::{Direction, HostName, NetworkKey, Port, PortId, Topology};
+use weir_openflow::message::{CtFlush, CtTuple};
 
 /// Whether a packet passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +102,38 @@ impl Firewall {
                     memory.conntrack.flush_zone(*zone);
                 }
             }
+        }
+    }
+
+    /// Forgets the connections of fixed addresses that left a hypervisor with a change, as the controller tells switches
+    /// to: whoever has an address next must not inherit any.
+    pub fn forget_departed(&mut self, old: &Topology, new: &Topology) {
+        for before in old.ports() {
+            let (Some(host), Some(network)) = (old.bound_host(before), old.network(before.network_id)) else {
+                continue;
+            };
+            let after = new.port(before.id).filter(|after| new.bound_host(after).is_some_and(|it| it.key == host.key));
+            let kept = |address| after.is_some_and(|port| port.fixed_ips.iter().any(|it| it.ip_address == address));
+            let departed = before.fixed_ips.iter().map(|fixed| fixed.ip_address).filter(|address| !kept(*address));
+            for address in departed {
+                for key in [network.key, zone::domain(old, network)] {
+                    self.forget_address(&host.name, key, address);
+                }
+            }
+        }
+    }
+
+    /// Forgets the connections of an address in the zone of a network, whoever began them.
+    fn forget_address(&mut self, host: &HostName, network: NetworkKey, address: IpAddr) {
+        let Some(memory) = self.memories.get_mut(host) else {
+            return;
+        };
+        let Some(zone) = memory.zones.get(&network).copied() else {
+            return;
+        };
+        for (src, dst) in [(Some(address), None), (None, Some(address))] {
+            let original = CtTuple { src, dst, ..CtTuple::default() };
+            memory.conntrack.flush(&CtFlush { zone: Some(zone), original, ..CtFlush::default() });
         }
     }
 

@@ -1,10 +1,10 @@
 //! Conversations: what VMs send in answer to what they got.
 
 use super::packet;
-use crate::packet::{ETH_IPV4, Fields, Frame, Packet, protocol};
+use crate::oracle::{ends, usable};
+use crate::packet::{ETH_IPV4, Frame, Packet, protocol};
 use crate::seed::Seed;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 use weir_model::{MacAddress, PortId, Topology};
 
 /// A packet that arrived.
@@ -65,16 +65,12 @@ impl Traffic {
 
 /// Whether a port is up, and plugged where it is bound.
 fn may_send(topology: &Topology, port: PortId) -> bool {
-    topology.port(port).is_some_and(|port| crate::oracle::usable(topology, port).is_some())
+    topology.port(port).is_some_and(|port| usable(topology, port).is_some())
 }
 
 fn mac(number: u64) -> MacAddress {
     let [_, _, address @ ..] = number.to_be_bytes();
     MacAddress(address)
-}
-
-fn ends(fields: &Fields) -> (IpAddr, IpAddr) {
-    crate::oracle::ends(fields)
 }
 
 /// What might be sent back for a packet; none for what has no answer.
