@@ -34,6 +34,8 @@ pub struct Config {
     pub vni_ranges: Vec<(u32, u32)>,
     /// The domain of ports' names.
     pub dns_domain: String,
+    /// Seconds that DHCP gives an address for.
+    pub dhcp_lease_s: u32,
     /// Seconds without a session after which a hypervisor is taken as gone.
     pub host_grace_s: u64,
     /// Seconds between two comparisons of a switch with what it should hold.
@@ -103,6 +105,7 @@ impl Default for Config {
             underlay_mtu: 1500,
             vni_ranges: vec![(1, (1 << 24) - 1)],
             dns_domain: "openstacklocal.".into(),
+            dhcp_lease_s: 86_400,
             host_grace_s: 15,
             audit_interval_s: 60,
         }
@@ -141,6 +144,9 @@ impl Config {
                 "underlay_mtu",
                 format!("{} leaves less than IPv6's 1280 bytes inside VXLAN", self.underlay_mtu),
             );
+        }
+        if self.dhcp_lease_s < 60 {
+            return bad("dhcp_lease_s", "must be at least 60, or clients do nothing but renew".into());
         }
         if self.audit_interval_s == 0 {
             return bad("audit_interval_s", "must be at least 1".into());

@@ -7,8 +7,11 @@
 //!   clock ─────────────────────── tick ───►┘                 └──► log
 //! ```
 //!
+//! What VMs ask is answered by [`Answers`] on the tasks of the switches' connections, from the published topology.
+//!
 //! [`Controller`] is plain code without waiting: `run` gives it what arrived and carries out what it wants.
 
+mod answers;
 mod batch;
 mod board;
 mod comparisons;
@@ -25,6 +28,7 @@ mod status;
 mod switches;
 
 pub use self::core::Controller;
+pub use answers::{AnswerCounts, Answers};
 pub use batch::{Batch, Reply};
 pub use board::{Board, Posted};
 pub use dump::FinishedDump;

@@ -1,5 +1,6 @@
 //! The loop: events in batches to the controller, its batches to the store, its answers to the clients.
 
+use super::answers::{AnswerCounts, Answers};
 use super::batch::Batch;
 use super::board::Board;
 use super::core::Controller;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use weir_answer::Settings;
 use weir_compile::{Bridge, table_names};
 use weir_model::{Limits, LoadError, Rejection, Timestamp, Topology};
 use weir_openflow::session::SessionConfig;
@@ -35,6 +37,9 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// How often the board is posted at most.
 const POST: Duration = Duration::from_millis(20);
+
+/// How often it is told how many questions of VMs were answered.
+const TELL_ANSWERS: Duration = Duration::from_secs(60);
 
 /// Bytes that VXLAN over IPv4 adds to an IP packet.
 const VXLAN_OVERHEAD: u16 = 50;
@@ -130,7 +135,9 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
         session: SessionConfig { generation, ..SessionConfig::default() },
         audit_interval: config.audit_interval(),
     };
-    tokio::spawn(openflow::listen(openflow_listener, acceptor.clone(), switch_config, switches));
+    let answers = Answers::new(Arc::clone(&snapshot), settings(config));
+    let answerers = answers.answerers();
+    tokio::spawn(openflow::listen(openflow_listener, acceptor.clone(), switch_config, switches, answerers));
     tokio::spawn(ovsdb::listen(ovsdb_listener, acceptor, Arc::clone(&setup), databases.clone()));
     for target in &config.ovsdb_dial {
         tokio::spawn(ovsdb::dial(target.clone(), connector.clone(), Arc::clone(&setup), databases.clone()));
@@ -148,7 +155,8 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
     let api = tokio::spawn(api::serve(api_listener, router, ServerLimits::default(), async move {
         let _ = api_stop.wait_for(|stop| *stop).await;
     }));
-    let running = Running { controller, writer, snapshot, board, posted: Instant::now() };
+    let told = (Instant::now(), answers.counts());
+    let running = Running { controller, writer, snapshot, board, posted: Instant::now(), answers, told };
     let queues = Queues { events: event_queue, commands: command_queue, dumps: dump_queue };
     let ended = tokio::spawn(async move {
         running.run(queues, stopped).await;
@@ -190,6 +198,10 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
+fn settings(config: &Config) -> Settings {
+    Settings { dhcp_lease_s: config.dhcp_lease_s, dns_domain: config.dns_domain.clone() }
+}
+
 /// Since the Unix epoch, so that a store that was made anew still has a larger number than the switches have seen.
 fn milliseconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
@@ -212,6 +224,8 @@ struct Running {
     snapshot: Arc<ArcSwap<Topology>>,
     board: Board,
     posted: Instant,
+    answers: Answers,
+    told: (Instant, AnswerCounts),
 }
 
 impl Running {
@@ -262,8 +276,19 @@ impl Running {
                 self.posted = Instant::now();
                 self.board.post(self.controller.report(self.posted));
             }
+            if ticked && self.told.0.elapsed() >= TELL_ANSWERS {
+                self.tell_answers();
+            }
         }
         self.writer.close().await;
+    }
+
+    fn tell_answers(&mut self) {
+        let counts = self.answers.counts();
+        if counts != self.told.1 {
+            tracing::debug!("questions of VMs so far: {counts}");
+        }
+        self.told = (Instant::now(), counts);
     }
 
     /// Makes the batch durable, tells of it, and goes on with what follows from it.

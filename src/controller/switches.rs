@@ -90,6 +90,7 @@ impl Controller {
             }
             (SwitchEvent::Dumped(dump), Some(_)) => self.dumped(dump),
             (SwitchEvent::Flushed { ticket, done }, Some(switch)) => self.flushed(batch, &switch, ticket, done, at),
+            // Packets are answered on the connection's own task.
             (SwitchEvent::PacketIn(_), Some(_)) => {}
         }
     }

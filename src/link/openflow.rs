@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
+use weir_openflow::message::{PacketIn, PacketOut};
 use weir_openflow::session::CloseReason;
 use weir_reconcile::{Order, Switch, SwitchConfig, SwitchEvent};
 
@@ -26,6 +27,31 @@ pub enum ConnectionEvent {
     /// The switch has something to say. [`SwitchEvent::Closed`] is the last.
     Switch(SwitchEvent),
 }
+
+/// Who answers the packets that a switch sends to the controller, on the task of its connection: switches are served
+/// in parallel, and a flood on one holds up no other, nor the controller.
+pub trait Answerer: Send {
+    /// The switch said who it is.
+    fn ready(&mut self, now: Instant, datapath: u64);
+
+    /// Takes a packet that the switch sent.
+    fn packet_in(&mut self, now: Instant, packet: &PacketIn);
+
+    /// Does what is due by now.
+    fn handle_timeout(&mut self, now: Instant);
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// The next packet for the switch.
+    fn poll_transmit(&mut self) -> Option<PacketOut>;
+
+    /// The packet that [`poll_transmit`](Self::poll_transmit) gave last is lost: too much waits for the switch.
+    fn dropped(&mut self);
+}
+
+/// Makes the answerer of a connection.
+pub type Answerers = Arc<dyn Fn() -> Box<dyn Answerer> + Send + Sync>;
 
 /// Where events go.
 pub struct Controller<E> {
@@ -59,6 +85,7 @@ pub async fn listen<E: Send + 'static>(
     acceptor: Acceptor,
     config: SwitchConfig,
     controller: Controller<E>,
+    answerers: Answerers,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let next = AtomicU64::new(1);
@@ -75,6 +102,7 @@ pub async fn listen<E: Send + 'static>(
         let id = ConnectionId(next.fetch_add(1, Ordering::Relaxed));
         let (acceptor, config) = (acceptor.clone(), config.clone());
         let (queue, wrap) = (controller.queue.clone(), controller.wrap);
+        let answerer = answerers();
         tokio::spawn(async move {
             let _place = place;
             match acceptor.accept(socket).await {
@@ -84,7 +112,8 @@ pub async fn listen<E: Send + 'static>(
                         let tell = move |told| wrap(id, ConnectionEvent::Switch(told));
                         let told = queue.clone();
                         let switch = Switch::new(config, Instant::now());
-                        let running = tokio::spawn(async move { run(stream, switch, waiting, &queue, tell).await });
+                        let running =
+                            tokio::spawn(async move { run(stream, switch, answerer, waiting, &queue, tell).await });
                         // A defect costs this connection only, and the controller hears of its end.
                         if let Err(error) = running.await {
                             let reason = CloseReason::Disconnected(format!("internal error: {error}"));
@@ -105,6 +134,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 async fn run<E>(
     stream: Stream,
     mut switch: Switch,
+    mut answerer: Box<dyn Answerer>,
     mut orders: mpsc::Receiver<Order>,
     queue: &mpsc::Sender<E>,
     tell: impl Fn(SwitchEvent) -> E,
@@ -115,6 +145,15 @@ async fn run<E>(
     let mut unflushed = false;
     loop {
         while let Some(event) = switch.poll_event(Instant::now()) {
+            match &event {
+                SwitchEvent::PacketIn(packet) => {
+                    answerer.packet_in(Instant::now(), packet);
+                    transmit(&mut switch, answerer.as_mut());
+                    continue;
+                }
+                SwitchEvent::Ready { features, .. } => answerer.ready(Instant::now(), features.datapath.0),
+                _ => {}
+            }
             let last = matches!(event, SwitchEvent::Closed(_));
             if queue.send(tell(event)).await.is_err() || last {
                 // What explains the end to the switch is already in the output.
@@ -127,8 +166,13 @@ async fn run<E>(
             output = BytesMut::new();
         }
         let deadline = switch.poll_timeout();
+        let answer_due = answerer.poll_timeout();
         tokio::select! {
             () = super::until(deadline) => switch.handle_timeout(Instant::now()),
+            () = super::until(answer_due) => {
+                answerer.handle_timeout(Instant::now());
+                transmit(&mut switch, answerer.as_mut());
+            }
             sent = super::send(&mut writer, &mut output), if unflushed || !output.is_empty() => match sent {
                 Ok(flushed) => unflushed = !flushed,
                 Err(error) => switch.close(CloseReason::Disconnected(error.to_string())),
@@ -142,6 +186,15 @@ async fn run<E>(
                 Some(order) => switch.order(Instant::now(), order),
                 None => switch.close(CloseReason::Local),
             },
+        }
+    }
+}
+
+/// Gives the switch the packets that wait for it.
+fn transmit(switch: &mut Switch, answerer: &mut dyn Answerer) {
+    while let Some(packet) = answerer.poll_transmit() {
+        if switch.packet_out(packet).is_err() {
+            answerer.dropped();
         }
     }
 }

@@ -11,6 +11,7 @@ mod plumbing;
 mod provisioning;
 mod repair;
 mod restart;
+mod routing;
 mod spoofing;
 mod status;
 mod switch;

@@ -7,7 +7,7 @@ use serde_json::json;
 use weir::cli::lab::wait::Look;
 use weir::cli::lab::{DEVICE, LabError, Vm, echo_requests};
 
-use super::world::{Failure, Tested, World, address};
+use super::world::{Failure, Tested, World, address, id};
 
 /// What a lie is about.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,7 +98,15 @@ fn false_sources_do_not_get_out() -> Tested {
     world.api.update("ports", port, json!({"allowed_address_pairs": [{"ip_address": "10.0.0.66"}]}))?;
     settle(&world, "an allowed address", || gets_through(Lie::Ipv4, &liar, &far))?;
     assert!(!gets_through(Lie::Ipv6, &liar, &far)?);
-    world.api.update("ports", port, json!({"allowed_address_pairs": [], "port_security_enabled": false}))?;
+    // Without port security the liar has no group any more; its victim takes packets of anybody.
+    let group = id(&tenant.api.create("security-groups", json!({"name": "open"}))?);
+    for ethertype in ["IPv4", "IPv6"] {
+        let rule = json!({"security_group_id": group, "direction": "ingress", "ethertype": ethertype});
+        tenant.api.create("security-group-rules", rule)?;
+    }
+    world.api.update("ports", &far.guest().port, json!({"security_groups": [group]}))?;
+    let unprotected = json!({"allowed_address_pairs": [], "security_groups": [], "port_security_enabled": false});
+    world.api.update("ports", port, unprotected)?;
     for lie in LIES {
         settle(&world, &format!("{lie:?} without port security"), || gets_through(lie, &liar, &far))?;
     }

@@ -12,6 +12,8 @@ use weir_model::{
 use weir_openflow::session::{Session, SessionConfig, SessionEvent};
 use weir_openflow::{EncodedEdit, FlowTable};
 use weir_sim::fabric::{Fabric, SimulatedHost};
+use weir_sim::judge::Judge;
+use weir_sim::oracle::Verdict;
 use weir_sim::packet::Packet;
 use weir_sim::switch::agent::ConnectionId;
 
@@ -24,6 +26,7 @@ struct Link {
 pub(crate) struct Cloud {
     pub(crate) topology: Topology,
     pub(crate) fabric: Fabric,
+    judge: Judge,
     engine: Engine,
     links: BTreeMap<(HostName, Bridge), Link>,
     now: Instant,
@@ -37,6 +40,7 @@ impl Cloud {
             engine: Engine::load(&topology),
             topology,
             fabric: Fabric::new(),
+            judge: Judge::new(),
             links: BTreeMap::new(),
             now: Instant::now(),
             clock: 0,
@@ -82,8 +86,8 @@ impl Cloud {
             let back = self.fabric.poll_transmit(host, bridge.name(), link.connection);
             link.session.handle_bytes(self.now, &back);
             while let Some(event) = link.session.poll_event() {
-                // The ports are known from plugging them.
-                if !matches!(event, SessionEvent::PortStatus(_)) {
+                // The ports are known from plugging them, and what the controller is asked from the packet's journey.
+                if !matches!(event, SessionEvent::PortStatus(_) | SessionEvent::PacketIn(_)) {
                     events.push(event);
                 }
             }
@@ -109,6 +113,7 @@ impl Cloud {
             }
         }
         self.topology = topology;
+        self.judge.follow(&self.topology);
         for ((host, bridge), mut edits) in bundles {
             edits.sort_by_key(EncodedEdit::phase);
             let link = self.links.get_mut(&(host.clone(), bridge)).unwrap();
@@ -141,8 +146,8 @@ impl Cloud {
         (installed, desired(key, bridge, &self.topology))
     }
 
-    /// Sends a packet from wherever the port is plugged, and compares what became of it with the oracle.
-    pub(crate) fn send(&mut self, from: PortId, packet: &Packet) -> Result<(), Box<Misdelivery>> {
-        judge::send(&self.topology, &mut self.fabric, from, packet)
+    /// Sends a packet from wherever the port is plugged, and compares what became of it with the judge's verdict.
+    pub(crate) fn send(&mut self, from: PortId, packet: &Packet) -> Result<Verdict, Box<Misdelivery>> {
+        judge::send(&self.topology, &mut self.fabric, &mut self.judge, from, packet)
     }
 }

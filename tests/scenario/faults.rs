@@ -20,12 +20,16 @@ use weir_sim::seed::Seed;
 const QUIET_EVERY: usize = 10;
 
 fn happen(world: &mut World, happening: Happening) {
+    let before = world.topology().clone();
     match happening {
         // What the model refuses and what the disk refuses changes nothing.
         Happening::Command(command) => drop(world.call(*command)),
         Happening::Plug(host, port) => world.plug(&host, port),
         Happening::Unplug(host, port) => world.unplug(&host, port),
     }
+    let after = world.topology().clone();
+    world.judge.forget_departed(&before, &after);
+    world.judge.follow(&after);
 }
 
 fn foreign_flow(seed: &mut Seed) -> Flow {
@@ -72,9 +76,9 @@ fn fault(world: &mut World, seed: &mut Seed) -> bool {
     false
 }
 
-/// At rest a port is ACTIVE if and only if it is switched on, bound, and plugged where it is bound.
+/// At rest a VM's port is ACTIVE if and only if it is switched on, bound, and plugged where it is bound.
 fn assert_statuses(world: &World, what: &str) {
-    for port in world.topology().ports() {
+    for port in world.topology().ports().filter(|port| world.topology().router_of(port).is_none()) {
         let bound = world.topology().bound_host(port);
         let plugged = bound.is_some_and(|host| world.topology().vif_on(&host.name, port.id).is_some());
         let really = bound
@@ -101,7 +105,7 @@ fn assert_packets(world: &mut World, seed: &mut Seed, what: &str) -> usize {
         let Some(port) = seed.pick(&plugged).and_then(|port| world.topology().port(*port).cloned()) else { continue };
         let packet = generate::packet(seed, world.topology(), &port);
         let topology = world.topology().clone();
-        if let Err(wrong) = judge::send(&topology, &mut world.fabric, port.id, &packet) {
+        if let Err(wrong) = judge::send(&topology, &mut world.fabric, &mut world.judge, port.id, &packet) {
             panic!("{what}: {packet:?}\nfrom {port:#?}\nexpected {:#?}\n{}", wrong.expected, wrong.journey.trace);
         }
         sent += 1;

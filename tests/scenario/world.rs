@@ -20,6 +20,7 @@ use weir_openflow::{FlowEdit, FlowTable};
 use weir_ovsdb::{Fact, HostFact, InterfaceFact, LinkState as DeviceState};
 use weir_reconcile::{Order, Switch, SwitchConfig, SwitchEvent};
 use weir_sim::fabric::{Fabric, SimulatedHost};
+use weir_sim::judge::Judge;
 use weir_sim::switch::agent;
 
 /// How long a hypervisor may be away before it counts as gone.
@@ -53,6 +54,7 @@ pub(crate) struct Tally {
 pub(crate) struct World {
     pub(crate) controller: Controller,
     pub(crate) fabric: Fabric,
+    pub(crate) judge: Judge,
     pub(crate) tally: Tally,
     /// The disk.
     records: BTreeMap<RecordKey, Record>,
@@ -76,6 +78,7 @@ impl World {
         let mut world = Self {
             controller: Controller::new(Topology::new(Limits::default()), GRACE, now),
             fabric: Fabric::new(),
+            judge: Judge::new(),
             tally: Tally::default(),
             records: BTreeMap::new(),
             disk_failures: 0,
@@ -213,6 +216,7 @@ impl World {
             self.cut_switch(host, bridge);
         }
         self.fabric.host_mut(host).unwrap().restart();
+        self.judge.forget(host);
     }
 
     /// The controller is killed and started again; what was not durable is lost.
@@ -414,7 +418,9 @@ impl World {
         let active: BTreeSet<_> =
             self.topology().ports().filter(|port| port.status == PortStatus::Active).map(|port| port.id).collect();
         let fresh: Vec<_> = active.difference(&self.active).copied().collect();
-        for port in fresh.into_iter().filter(|_| !self.meddled) {
+        // Interfaces of routers are ACTIVE whatever the switches hold.
+        let is_plugged = |port: &PortId| self.topology().vif(*port).is_some();
+        for port in fresh.into_iter().filter(|port| !self.meddled && is_plugged(port)) {
             let network = self.topology().port(port).unwrap().network_id;
             let peers = self.topology().ports_of(network).filter(|peer| peer.status == PortStatus::Active);
             let hosts: BTreeSet<_> =

@@ -365,6 +365,25 @@ fn a_slow_switch_makes_nothing_grow() {
 }
 
 #[test]
+fn a_flood_of_urgent_packets_is_bounded() {
+    let mut pair = Pair::ready(SessionConfig { high_water: 4096, max_urgent_bytes: 8192, ..config() });
+    let packet = PacketOut {
+        metadata: Match::new().in_port(PortNo(1)),
+        actions: Vec::new(),
+        packet: Bytes::from_static(&[0; 1000]),
+    };
+    let flood = |pair: &mut Pair| (0..1000).filter(|_| pair.session.send(packet.clone()).is_ok()).count();
+    assert_eq!(flood(&mut pair), 8);
+    assert_eq!(pair.session.send(packet.clone()), Err(SendError::Backlogged));
+    pair.session.poll_transmit(pair.now, &mut pair.out);
+    assert_eq!(flood(&mut pair), 8);
+    let full = pair.out.len();
+    assert!(!pair.session.poll_transmit(pair.now, &mut pair.out), "a buffer that is full stays as it is");
+    assert_eq!(pair.out.len(), full);
+    pair.session.send(Message::BarrierRequest).expect("room for what is not urgent");
+}
+
+#[test]
 fn what_follows_a_bundle_waits_for_its_fate() {
     let mut pair = Pair::ready(config());
     pair.switch.seen.clear();

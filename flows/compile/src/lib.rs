@@ -30,7 +30,7 @@ pub use cookie::{Object, Purpose, Reason, Tag};
 pub use delta::Delta;
 pub use engine::{Applied, Engine, desired, units_for};
 pub use explain::{Owner, OwnerKind, explain};
-pub use feature::{FEATURES, Feature, MAX_CLAIMS, SERVICE_MAC};
+pub use feature::{FEATURES, Feature, MAX_CLAIMS};
 pub use pipeline::{Table, table_names};
 pub use priority::Priority;
 pub use roster::Recipients;

@@ -3,7 +3,8 @@
 use crate::{Order, Reconciler, SwitchEvent};
 use bytes::BytesMut;
 use std::time::{Duration, Instant};
-use weir_openflow::session::{CloseReason, Session, SessionConfig};
+use weir_openflow::message::PacketOut;
+use weir_openflow::session::{CloseReason, SendError, Session, SessionConfig};
 
 /// How a switch is spoken to.
 #[derive(Clone, Debug)]
@@ -45,6 +46,14 @@ impl Switch {
             order => self.reconciler.order(now, order),
         }
         self.advance(now);
+    }
+
+    /// Sends a packet before all that waits.
+    ///
+    /// # Errors
+    /// The session is not ready, too many such packets wait, or the packet is too long; it is lost.
+    pub fn packet_out(&mut self, packet: PacketOut) -> Result<(), SendError> {
+        self.session.send(packet).map(|_| ())
     }
 
     /// Does what is due by now.

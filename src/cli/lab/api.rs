@@ -45,26 +45,26 @@ impl Api {
     /// Creates a resource of `collection` and returns it.
     pub fn create(&self, collection: &str, attributes: Value) -> Result<Value, LabError> {
         let resource = singular(collection);
-        let body = json!({ resource: attributes });
-        self.resource("POST", collection, "", Some(&body), resource)
+        let body = json!({ resource.as_str(): attributes });
+        self.resource("POST", collection, "", Some(&body), &resource)
     }
 
     /// Shows one resource.
     pub fn show(&self, collection: &str, id: &str) -> Result<Value, LabError> {
-        self.resource("GET", collection, id, None, singular(collection))
+        self.resource("GET", collection, id, None, &singular(collection))
     }
 
     /// Changes attributes of a resource and returns it.
     pub fn update(&self, collection: &str, id: &str, attributes: Value) -> Result<Value, LabError> {
         let resource = singular(collection);
-        let body = json!({ resource: attributes });
-        self.resource("PUT", collection, id, Some(&body), resource)
+        let body = json!({ resource.as_str(): attributes });
+        self.resource("PUT", collection, id, Some(&body), &resource)
     }
 
     /// Lists the resources that match a query such as `?name=x`, or all with an empty one.
     pub fn list(&self, collection: &str, query: &str) -> Result<Vec<Value>, LabError> {
         let path = format!("/v2.0/{collection}{query}");
-        match self.accepted("GET", &path, None)?.body[collection].take() {
+        match self.accepted("GET", &path, None)?.body[plural(collection)].take() {
             Value::Array(resources) => Ok(resources),
             _ => Err(LabError::Answer { path, reason: format!("no list {collection:?}") }),
         }
@@ -147,7 +147,12 @@ impl Api {
     }
 }
 
-/// The name of one resource of a collection.
-fn singular(collection: &str) -> &str {
-    collection.strip_suffix('s').unwrap_or(collection)
+/// The name of one resource of a collection, and of the list of all: paths have dashes where bodies have underscores.
+fn singular(collection: &str) -> String {
+    plural(collection).trim_end_matches('s').to_owned()
+}
+
+/// The name of a collection in bodies.
+fn plural(collection: &str) -> String {
+    collection.replace('-', "_")
 }

@@ -15,6 +15,10 @@ pub struct MacAddress(pub [u8; 6]);
 pub struct ParseMacError(pub String);
 
 impl MacAddress {
+    /// The address from which Weir serves a network where no router has the server's address: locally administered,
+    /// "WEIR" and 1.
+    pub const SERVICE: Self = Self([0x02, 0x57, 0x45, 0x49, 0x52, 0x01]);
+
     /// Whether the address names a group, broadcast included.
     pub const fn is_multicast(self) -> bool {
         self.0[0] & 1 == 1

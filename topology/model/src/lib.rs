@@ -38,8 +38,8 @@ pub use id::{
 pub use limits::Limits;
 pub use logical::{
     AddressGroup, AddressPair, AllocationPool, Binding, Direction, Ethertype, ExtraDhcpOption, FixedIp, HostRoute,
-    Ipv6Mode, Network, Port, PortStatus, Protocol, Remote, Route, Router, SecurityGroup, SecurityGroupRule,
-    SecuritySet, Segment, Subnet, VifType, VnicType,
+    Ipv6Mode, METADATA_ADDRESS, Network, Port, PortStatus, Protocol, Remote, Route, Router, SecurityGroup,
+    SecurityGroupRule, SecuritySet, Segment, Subnet, VifType, VnicType,
 };
 pub use physical::{BridgeMapping, Hypervisor, Liveness, Vif, Zones};
 pub use record::{Counters, FORMAT, LoadError, Record, RecordKey};

@@ -12,7 +12,6 @@ mod tunnel;
 mod vif;
 mod zone;
 
-pub use services::SERVICE_MAC;
 pub use switching::MAX_CLAIMS;
 pub(crate) use vif::plugged;
 

@@ -7,14 +7,10 @@ use crate::packet::{dhcp, icmpv6};
 use crate::register::{NETWORK, PUNT, Punt};
 use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use weir_model::{Change, Ipv6Mode, MacAddress, Subnet, Topology};
 
 /// Servers of a network.
 pub(super) struct Services;
-
-/// The link-layer address of a DHCP server whose address is no router's: locally administered, "WEIR" and 1.
-pub const SERVICE_MAC: MacAddress = MacAddress([0x02, 0x57, 0x45, 0x49, 0x52, 0x01]);
 
 impl Feature for Services {
     fn tables(&self) -> &'static [Table] {
@@ -59,16 +55,19 @@ impl Feature for Services {
         let Unit::Services(key) = unit else { return };
         let Some(network) = topology.network_by_key(key) else { return };
         let (mut v4, mut v6, mut advertised) = (false, false, false);
+        let mut servers = BTreeSet::new();
         for subnet in topology.subnets_of(network.id) {
             v4 |= serves_v4(subnet);
             v6 |= serves_v6(subnet);
             advertised |= subnet.ipv6_ra_mode.is_some();
-            if let Some(IpAddr::V4(gateway)) = subnet.gateway_ip.filter(|_| serves_v4(subnet))
-                && topology.address_holder(subnet.id, gateway.into()).is_none()
-            {
-                let tag = Tag::of(Purpose::DhcpServer, Object::Network(key));
-                Answers { tags: [tag; 3], network: key, mac: SERVICE_MAC, sink }.ipv4(gateway);
+            let server = subnet.dhcp_server();
+            if serves_v4(subnet) && topology.address_holder(subnet.id, server.into()).is_none() {
+                servers.insert(server);
             }
+        }
+        for server in servers {
+            let tag = Tag::of(Purpose::DhcpServer, Object::Network(key));
+            Answers { tags: [tag; 3], network: key, mac: MacAddress::SERVICE, sink }.ipv4(server);
         }
         let routed = topology
             .interfaces_on(network.id)

@@ -24,11 +24,14 @@ pub struct SessionConfig {
     /// ends. The clock of a bundle starts when its last byte was taken for sending, and again at its commit.
     pub request_timeout: Duration,
     /// `poll_transmit` adds to the buffer of the caller as long as that holds less than this many bytes. The buffer
-    /// never grows beyond this by more than the longest message, 64 KiB.
+    /// never grows beyond this by more than the urgent messages and the longest message, 64 KiB.
     pub high_water: usize,
     /// The most bytes that wait to be sent, counting messages and the edits of bundles. A message or bundle that would
     /// pass it is refused, unless nothing else waits.
     pub max_queued_bytes: usize,
+    /// The most bytes of packet-outs and resumed packets that wait to be sent, which go before all others: a flood of
+    /// packets to answer must not hold up the tables, or fill the memory.
+    pub max_urgent_bytes: usize,
     /// The most bytes of a reply in parts that [`collect`](super::Session::collect) gathers, and of the handshake's
     /// list of ports.
     pub max_collected_bytes: usize,
@@ -49,6 +52,7 @@ impl Default for SessionConfig {
             request_timeout: Duration::from_secs(60),
             high_water: 256 * 1024,
             max_queued_bytes: 128 * 1024 * 1024,
+            max_urgent_bytes: 256 * 1024,
             max_collected_bytes: 16 * 1024 * 1024,
             max_requests: 1024,
         }

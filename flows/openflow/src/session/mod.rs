@@ -205,10 +205,16 @@ impl Session {
     pub fn send(&mut self, message: impl Into<Message>) -> Result<Xid, SendError> {
         let message = message.into();
         self.admit(0)?;
+        let urgent = matches!(message, Message::PacketOut(_) | Message::Resume(_));
+        if urgent && self.outgoing.urgent_bytes() >= self.config.max_urgent_bytes {
+            self.backlogged = true;
+            return Err(SendError::Backlogged);
+        }
         let xid = self.xids(1);
-        match message {
-            Message::PacketOut(_) | Message::Resume(_) => self.outgoing.push_urgent(&message, xid)?,
-            _ => self.outgoing.push(&message, xid)?,
+        if urgent {
+            self.outgoing.push_urgent(&message, xid)?;
+        } else {
+            self.outgoing.push(&message, xid)?;
         }
         Ok(xid)
     }

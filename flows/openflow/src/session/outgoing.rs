@@ -33,6 +33,11 @@ impl Outgoing {
         self.bytes
     }
 
+    /// How many bytes of urgent messages wait.
+    pub(super) fn urgent_bytes(&self) -> usize {
+        self.urgent.len()
+    }
+
     /// Whether [`Self::fill`] would give bytes.
     pub(super) fn has_bytes(&self) -> bool {
         !self.urgent.is_empty()
@@ -85,9 +90,11 @@ impl Outgoing {
     /// Moves bytes to `out` until it holds `high_water` bytes or nothing more may go. `stopped` is told of each bundle
     /// that now awaits an answer.
     pub(super) fn fill(&mut self, out: &mut BytesMut, high_water: usize, mut stopped: impl FnMut(Xid)) {
-        out.put_slice(&self.urgent);
-        self.bytes -= self.urgent.len();
-        self.urgent.clear();
+        if out.len() < high_water {
+            out.put_slice(&self.urgent);
+            self.bytes -= self.urgent.len();
+            self.urgent.clear();
+        }
         while out.len() < high_water {
             match self.queue.front_mut() {
                 None => break,

@@ -17,4 +17,4 @@ pub(crate) use owner::{
 pub use port::{AddressPair, Binding, ExtraDhcpOption, FixedIp, Port, PortStatus, VifType, VnicType};
 pub use router::{Route, Router};
 pub use security_group::{Direction, Ethertype, Protocol, Remote, SecurityGroup, SecurityGroupRule, SecuritySet};
-pub use subnet::{AllocationPool, HostRoute, Ipv6Mode, Subnet};
+pub use subnet::{AllocationPool, HostRoute, Ipv6Mode, METADATA_ADDRESS, Subnet};

@@ -4,7 +4,7 @@ use crate::{NetworkId, ProjectId, SubnetId, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Addresses that ports may be given, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub enum Ipv6Mode {
     /// Addresses by stateless autoconfiguration, options by DHCPv6.
     Dhcpv6Stateless,
 }
+
+/// The address of the metadata service, and of the DHCP server where there is no gateway.
+pub const METADATA_ADDRESS: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
 /// A subnet: one prefix of a network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +83,14 @@ pub struct Subnet {
 }
 
 impl Subnet {
+    /// The address that serves DHCPv4: the gateway's, or that of the metadata service.
+    pub fn dhcp_server(&self) -> Ipv4Addr {
+        match self.gateway_ip {
+            Some(IpAddr::V4(gateway)) => gateway,
+            _ => METADATA_ADDRESS,
+        }
+    }
+
     /// Whether it is of IPv6.
     pub fn is_ipv6(&self) -> bool {
         matches!(self.cidr, IpNet::V6(_))

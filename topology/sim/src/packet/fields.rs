@@ -1,5 +1,6 @@
 //! What the tables see of a packet: its headers and the metadata that travels along.
 
+use crate::switch::conntrack::{CT_ESTABLISHED, CT_NEW, CT_REPLY};
 use weir_openflow::{Field, PortNo};
 
 /// Bits of [`Fields::nw_frag`]: the packet is a fragment.
@@ -306,7 +307,10 @@ impl Fields {
             NdTll => self.is_nd() && self.tp_src == 136,
             VlanPcp => self.is_tagged(),
             MplsLabel | MplsTc | MplsBos | MplsTtl => matches!(self.eth_type, 0x8847 | 0x8848),
-            CtNwProto | CtNwSrc | CtNwDst | CtIpv6Src | CtIpv6Dst | CtTpSrc | CtTpDst => self.ct.nw_proto != 0,
+            // An error in the original direction is none of these: there the tuple can be matched, not copied.
+            CtNwProto | CtNwSrc | CtNwDst | CtIpv6Src | CtIpv6Dst | CtTpSrc | CtTpDst => {
+                self.ct.state & (CT_NEW | CT_ESTABLISHED | CT_REPLY) != 0
+            }
             _ => true,
         }
     }

@@ -8,7 +8,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use weir_openflow::{EncodedEdit, FlowEdit, MessageKind, PortNo, Xid, split_frame};
+use weir_openflow::message::{AsyncConfig, PacketIn, PacketInFormat, SwitchConfig};
+use weir_openflow::{EncodedEdit, FlowEdit, Message, MessageKind, PortNo, Xid, split_frame};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -197,6 +198,27 @@ impl RealSwitch {
         self.ask("dpctl/flush-conntrack", &[]);
     }
 
+    /// Lets the switch send packets to us, as to a controller of this bridge.
+    pub(crate) fn ask_for_punts(&mut self, bridge: &str) {
+        let connection = self.connections.get_mut(bridge).unwrap();
+        let config = SwitchConfig { flags: 0, miss_send_len: u16::MAX };
+        connection.say(&Message::SetConfig(config));
+        connection.say(&Message::SetAsync(AsyncConfig::all()));
+        connection.say(&Message::SetPacketInFormat(PacketInFormat::Nicira2));
+    }
+
+    /// The packets that the switch has sent to us since the last time, once there are as many as expected.
+    pub(crate) fn take_punts(&mut self, bridge: &str, expected: usize) -> Vec<PacketIn> {
+        let start = Instant::now();
+        let mut punts = Vec::new();
+        loop {
+            punts.extend(self.connections.get_mut(bridge).unwrap().take_punts());
+            if punts.len() >= expected || start.elapsed() > PATIENCE {
+                return punts;
+            }
+        }
+    }
+
     /// Lets a packet come in and gives what left, by port. `sentinel` is a packet that comes in after it and leaves
     /// through `sentinel_port`: when it is there, all that came before it is there too.
     pub(crate) fn receive(
@@ -260,6 +282,30 @@ impl OpenFlow {
         message.extend_from_slice(&xid.to_be_bytes());
         message.extend_from_slice(body);
         self.stream.write_all(&message)
+    }
+
+    fn say(&mut self, message: &Message) {
+        let mut bytes = BytesMut::new();
+        message.encode(Xid(u32::MAX), &mut bytes).unwrap();
+        self.stream.write_all(&bytes).unwrap();
+    }
+
+    fn take_punts(&mut self) -> Vec<PacketIn> {
+        self.say(&Message::BarrierRequest);
+        let mut punts = Vec::new();
+        loop {
+            while let Some(frame) = split_frame(&mut self.buffer).unwrap() {
+                match Message::decode(frame.header, frame.body).unwrap() {
+                    Message::BarrierReply => return punts,
+                    Message::PacketIn2(punt) => punts.push(punt),
+                    _ => {}
+                }
+            }
+            let mut block = [0; 65_536];
+            let count = self.stream.read(&mut block).unwrap();
+            assert!(count > 0, "the switch closed the connection");
+            self.buffer.extend_from_slice(&block[..count]);
+        }
     }
 
     fn program(&mut self, edits: &[FlowEdit]) -> std::io::Result<Vec<(usize, (u16, u16))>> {

@@ -7,6 +7,8 @@
 mod corpus;
 mod daemon;
 mod hand_made;
+mod routed;
+mod tracked;
 
 use corpus::World;
 use daemon::{RealPort, RealSwitch};
@@ -17,7 +19,7 @@ use weir_openflow::{Action, DatapathId, Flow, FlowEdit, Match, PortNo, TableId};
 use weir_sim::intern::Interner;
 use weir_sim::packet::{Frame, Packet, Tunnel};
 use weir_sim::seed::Seed;
-use weir_sim::switch::{Bridge, Datapath, PortKind, SwitchPort};
+use weir_sim::switch::{Bridge, Datapath, Outcome, PortKind, SwitchPort};
 
 const SENTINEL: u32 = 99;
 const SENTINEL_TYPE: u16 = 0x88b6;
@@ -96,10 +98,20 @@ fn program(real: &mut RealSwitch, tables: &BTreeMap<&'static str, Vec<FlowEdit>>
     Case { datapath, refused, flows }
 }
 
+fn number_of(case: &Case, port: &str) -> PortNo {
+    case.datapath.bridge("br0").unwrap().port_named(port).unwrap().number
+}
+
+/// What the simulated switch does with a packet.
+fn outcome_of(case: &mut Case, port: &str, packet: &Packet) -> Outcome {
+    let number = number_of(case, port);
+    case.datapath.receive(Duration::ZERO, "br0", number, packet.clone(), Tunnel::default())
+}
+
 /// Gives one packet to both and compares what comes out; how many packets did.
 fn compare(real: &mut RealSwitch, case: &mut Case, port: &str, packet: &Packet, what: &str) -> usize {
-    let number = case.datapath.bridge("br0").unwrap().port_named(port).unwrap().number;
-    let outcome = case.datapath.receive(Duration::ZERO, "br0", number, packet.clone(), Tunnel::default());
+    let number = number_of(case, port);
+    let outcome = outcome_of(case, port, packet);
     let name = |bridge: &str, number: PortNo| {
         let port = ports().into_iter().find(|port| port.bridge == bridge && port.number == number);
         port.map(|port| port.name.to_owned())

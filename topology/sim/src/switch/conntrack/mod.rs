@@ -115,6 +115,14 @@ impl Conntrack {
         }
     }
 
+    /// What the tracker tells of a packet that is tracked in a zone for the first time.
+    pub(crate) fn look_up(&mut self, packet: &Packet, zone: u16, commit: bool, now: Duration) -> Tracking {
+        let step = TrackStep { zone, tags: 1, commit, force: false, mark: None, label: None, nat: None };
+        let mut tracking = Tracking::default();
+        self.track(&mut packet.clone(), &mut tracking, &mut None, &step, now);
+        tracking
+    }
+
     /// Passes a packet through the tracker: sets what it knows of the packet, translates addresses, commits.
     pub(super) fn track(
         &mut self,

@@ -1,0 +1,182 @@
+//! Answers to the VMs of a switch, on the task of its connection, from the topology that is published.
+
+mod advertiser;
+mod counters;
+mod limiter;
+mod question;
+#[cfg(test)]
+mod tests;
+
+pub use counters::AnswerCounts;
+
+use crate::link::openflow::{Answerer, Answerers};
+use advertiser::{Advertiser, Station};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use counters::Counters;
+use limiter::Limiter;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use weir_answer::{Settings, advertisements};
+use weir_model::{HostName, Hypervisor, PortKey, Revision, Topology};
+use weir_openflow::message::{PacketIn, PacketOut};
+use weir_openflow::{Action, Match, PortNo};
+
+/// How often a switch's routers look whether the topology has changed.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the answers of all switches share.
+#[derive(Clone, Debug)]
+pub struct Answers {
+    snapshot: Arc<ArcSwap<Topology>>,
+    settings: Arc<Settings>,
+    counters: Arc<Counters>,
+}
+
+impl Answers {
+    /// Answers from the topology that is in `snapshot` when a question comes.
+    pub fn new(snapshot: Arc<ArcSwap<Topology>>, settings: Settings) -> Self {
+        Self { snapshot, settings: Arc::new(settings), counters: Arc::default() }
+    }
+
+    /// What has been answered so far, and what not.
+    pub fn counts(&self) -> AnswerCounts {
+        self.counters.counts()
+    }
+
+    /// Makes the answerers of connections.
+    pub fn answerers(&self) -> Answerers {
+        let answers = self.clone();
+        Arc::new(move || Box::new(answers.of_switch()))
+    }
+
+    fn of_switch(&self) -> SwitchAnswers {
+        SwitchAnswers {
+            answers: self.clone(),
+            datapath: None,
+            host: None,
+            looked: None,
+            look_at: None,
+            limiter: Limiter::default(),
+            advertiser: Advertiser::default(),
+            outgoing: VecDeque::new(),
+        }
+    }
+}
+
+/// The answers to the VMs of one switch.
+#[derive(Debug)]
+struct SwitchAnswers {
+    answers: Answers,
+    datapath: Option<u64>,
+    /// The hypervisor that the switch was of when it was looked for last.
+    host: Option<HostName>,
+    /// The topology that the routers' advertisements are made of.
+    looked: Option<Revision>,
+    look_at: Option<Instant>,
+    limiter: Limiter,
+    advertiser: Advertiser,
+    outgoing: VecDeque<PacketOut>,
+}
+
+impl Answerer for SwitchAnswers {
+    fn ready(&mut self, now: Instant, datapath: u64) {
+        self.datapath = Some(datapath);
+        self.look_at = Some(now);
+    }
+
+    fn packet_in(&mut self, now: Instant, packet: &PacketIn) {
+        let counters = Arc::clone(&self.answers.counters);
+        let Some(asked) = question::read(packet) else { return counters.unreadable() };
+        if !self.limiter.admit(now, asked.asker, asked.question.is_error()) {
+            return counters.limited();
+        }
+        let topology = self.answers.snapshot.load();
+        if !self.is_here(&topology, asked.asker) {
+            return counters.foreign();
+        }
+        match weir_answer::answer(&topology, asked.asker, asked.question, &packet.packet, &self.answers.settings) {
+            Ok(answer) => {
+                counters.answered(asked.question);
+                for omission in &answer.omitted {
+                    tracing::debug!(port = asked.asker.0, "left out of an answer: {omission}");
+                }
+                self.outgoing.extend(answer.frames.into_iter().map(|frame| packet_out(asked.port, frame)));
+            }
+            Err(silence) => counters.silent(silence),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        if self.look_at.is_some_and(|due| due <= now) {
+            self.look(now);
+        }
+        while let Some((port, frames)) = self.advertiser.poll(now) {
+            self.answers.counters.advertised(frames.len());
+            self.outgoing.extend(frames.into_iter().map(|frame| packet_out(port, frame)));
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.look_at.into_iter().chain(self.advertiser.poll_timeout()).min()
+    }
+
+    fn poll_transmit(&mut self) -> Option<PacketOut> {
+        self.outgoing.pop_front()
+    }
+
+    fn dropped(&mut self) {
+        self.answers.counters.dropped();
+    }
+}
+
+impl SwitchAnswers {
+    /// Whether a port is bound to the hypervisor of this switch: no switch speaks for another's VMs.
+    fn is_here(&self, topology: &Topology, asker: PortKey) -> bool {
+        let host = topology.port_by_key(asker).and_then(|port| topology.bound_host(port));
+        host.is_some_and(|host| host.integration_datapath.is_some() && host.integration_datapath == self.datapath)
+    }
+
+    /// Looks what routers have to say to whom, if the topology has changed.
+    fn look(&mut self, now: Instant) {
+        let topology = self.answers.snapshot.load_full();
+        self.look_at = Some(now + LOOK);
+        if self.looked.replace(topology.revision()) == Some(topology.revision()) {
+            return;
+        }
+        let is_it = |host: &&Arc<Hypervisor>| {
+            self.datapath.is_some() && [host.integration_datapath, host.tunnel_datapath].contains(&self.datapath)
+        };
+        let known = self.host.as_ref().and_then(|name| topology.hypervisor(name)).filter(is_it);
+        let host = known.or_else(|| topology.hypervisors().find(is_it));
+        self.host = host.map(|host| host.name.clone());
+        if host.is_some_and(|host| host.tunnel_datapath == self.datapath) {
+            // No VM is plugged into this bridge, now or ever.
+            self.look_at = None;
+            return;
+        }
+        let mut networks = BTreeMap::new();
+        let mut stations = BTreeMap::new();
+        for vif in self.host.iter().flat_map(|host| topology.vifs_on(host)) {
+            let Some(port) = topology.port(vif.port).filter(|port| port.admin_state_up) else { continue };
+            let Some(network) = topology.network(port.network_id).filter(|network| network.admin_state_up) else {
+                continue;
+            };
+            if vif.ofport == 0 || topology.bound_host(port).is_none_or(|host| host.name != vif.host) {
+                continue;
+            }
+            networks
+                .entry(network.id)
+                .or_insert_with(|| Arc::from(advertisements(&topology, network, &self.answers.settings)));
+            stations.insert(port.key, Station { port: PortNo(vif.ofport), network: network.id });
+        }
+        self.advertiser.learn(now, &stations, networks);
+    }
+}
+
+/// Sends a frame out of a port, past all tables.
+fn packet_out(port: PortNo, packet: Bytes) -> PacketOut {
+    let actions = vec![Action::Output { port, max_len: 0 }];
+    PacketOut { metadata: Match::new().in_port(PortNo::CONTROLLER), actions, packet }
+}

@@ -1,0 +1,186 @@
+//! Routers: from network to network on the sender's own hypervisor.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use weir::cli::lab::wait::Look;
+use weir::cli::lab::{Api, DEVICE, Guest, LabError, Vm};
+
+use super::world::{Failure, Tested, World, address, id};
+
+/// A project with networks that share a router.
+pub(crate) struct Routed {
+    pub(crate) api: Api,
+    pub(crate) router: String,
+    networks: Vec<Net>,
+}
+
+/// A network with a subnet of each version.
+struct Net {
+    id: String,
+    subnets: [String; 2],
+    number: u8,
+}
+
+impl Routed {
+    /// Makes `networks` networks, each with an interface of one router in both of its subnets.
+    pub(crate) fn new(world: &World, networks: u8) -> Result<Self, Failure> {
+        let api = world.api.for_project("a0000000000000000000000000000001");
+        let router = id(&api.create("routers", json!({"name": "edge"}))?);
+        let mut routed = Self { api, router, networks: Vec::new() };
+        for number in 1..=networks {
+            let network = routed.network(number)?;
+            for subnet in &network.subnets {
+                routed.attach(subnet)?;
+            }
+            routed.networks.push(network);
+        }
+        Ok(routed)
+    }
+
+    fn network(&self, number: u8) -> Result<Net, LabError> {
+        let network = id(&self.api.create("networks", json!({"name": format!("net{number}")}))?);
+        let subnet = |version: u8, cidr: String, gateway: String| -> Result<String, LabError> {
+            let asked = json!({"network_id": network, "ip_version": version, "cidr": cidr, "gateway_ip": gateway});
+            Ok(id(&self.api.create("subnets", asked)?))
+        };
+        let v4 = subnet(4, format!("10.{number}.0.0/24"), format!("10.{number}.0.1"))?;
+        let v6 = subnet(6, format!("fd00:{number}::/64"), format!("fd00:{number}::1"))?;
+        Ok(Net { id: network, subnets: [v4, v6], number })
+    }
+
+    fn put(&self, action: &str, body: &Value) -> Result<Value, LabError> {
+        let path = format!("/v2.0/routers/{}/{action}", self.router);
+        let answer = self.api.request("PUT", &path, Some(body))?;
+        if answer.status == 200 {
+            return Ok(answer.body);
+        }
+        Err(LabError::Answer { path, reason: format!("{} {}", answer.status, answer.body) })
+    }
+
+    /// Gives the router an interface in a subnet.
+    fn attach(&self, subnet: &str) -> Result<Value, LabError> {
+        self.put("add_router_interface", &json!({"subnet_id": subnet}))
+    }
+
+    /// Takes the interface in a subnet from the router.
+    fn detach(&self, subnet: &str) -> Result<Value, LabError> {
+        self.put("remove_router_interface", &json!({"subnet_id": subnet}))
+    }
+
+    /// Boots a VM in the network `number`, whose addresses end in `last`.
+    pub(crate) fn boot(&self, world: &mut World, name: &str, host: &str, number: u8, last: u8) -> Result<Vm, LabError> {
+        let network = &self.networks[usize::from(number) - 1];
+        let [v4, v6] = &network.subnets;
+        let port = id(&self.api.create(
+            "ports",
+            json!({
+                "name": name,
+                "network_id": network.id,
+                "binding:host_id": host,
+                "device_owner": "compute:nova",
+                "device_id": name,
+                "fixed_ips": [
+                    {"subnet_id": v4, "ip_address": format!("10.{}.0.{last}", network.number)},
+                    {"subnet_id": v6, "ip_address": format!("fd00:{}::{last}", network.number)},
+                ],
+            }),
+        )?);
+        let vm = world.lab.boot(name, host, Guest::of_port(&world.api, &port)?)?;
+        world.wait_status(&port, "ACTIVE")?;
+        Ok(vm)
+    }
+
+    /// The address of the router in a network.
+    pub(crate) fn gateway(number: u8, ipv6: bool) -> IpAddr {
+        let text = if ipv6 { format!("fd00:{number}::1") } else { format!("10.{number}.0.1") };
+        text.parse().expect("an address")
+    }
+}
+
+/// The TTL of the answer to a ping; none if there is no answer.
+fn ttl_of_answer(from: &Vm, to: IpAddr) -> Result<Option<u8>, LabError> {
+    let ping = from.namespace().tool("ping").args(["-n", "-c", "1", "-W", "1", &to.to_string()]).output()?;
+    let shown = String::from_utf8_lossy(&ping.stdout).into_owned();
+    let ttl = shown.split("ttl=").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    Ok(ttl)
+}
+
+/// Waits until an answer comes with a TTL.
+fn wait_ttl(world: &World, from: &Vm, to: IpAddr, ttl: u8) -> Result<(), LabError> {
+    world.wait(&format!("{} gets an answer of {to} with ttl {ttl}", from.name()), || {
+        let found = ttl_of_answer(from, to)?;
+        Ok(Look::when(found == Some(ttl), format!("{found:?}")))
+    })
+}
+
+/// Packets that came out of a hypervisor's tunnel, and that went in.
+fn tunnelled(world: &World, host: &str) -> Result<String, LabError> {
+    let shown = world.lab.host(host)?.ofctl("dump-ports", "br-tun", &["weir-vxlan"])?;
+    Ok(shown.lines().filter(|line| line.contains("pkts=")).collect())
+}
+
+/// Whether a TCP connection carries bytes both ways.
+fn talks(from: &Vm, to: &Vm, port: u16, ipv6: bool) -> Result<bool, Failure> {
+    let target = SocketAddr::new(address(to, ipv6)?, port);
+    let listener = to.namespace().within(|| TcpListener::bind(target))??;
+    let Ok(stream) = from.namespace().connect(target, Duration::from_secs(1)) else { return Ok(false) };
+    let (accepted, _) = listener.accept()?;
+    let exchange = |mut one: &std::net::TcpStream, mut other: &std::net::TcpStream| -> std::io::Result<bool> {
+        use std::io::{Read, Write};
+        other.set_read_timeout(Some(Duration::from_secs(1)))?;
+        one.write_all(b"hello")?;
+        let mut buffer = [0; 5];
+        other.read_exact(&mut buffer)?;
+        Ok(&buffer == b"hello")
+    };
+    Ok(exchange(&stream, &accepted)? && exchange(&accepted, &stream)?)
+}
+
+#[test]
+fn packets_are_routed_where_they_are_sent() -> Tested {
+    let mut world = World::new(3)?;
+    let routed = Routed::new(&world, 3)?;
+    let here = routed.boot(&mut world, "here", "h1", 1, 11)?;
+    let beside = routed.boot(&mut world, "beside", "h1", 2, 12)?;
+    let away = routed.boot(&mut world, "away", "h2", 2, 13)?;
+    // The third hypervisor has a VM of the router's third network, but no part in what the others say.
+    routed.boot(&mut world, "third", "h3", 3, 14)?;
+    let before = tunnelled(&world, "h3")?;
+    for ipv6 in [false, true] {
+        wait_ttl(&world, &here, address(&beside, ipv6)?, 63)?;
+        wait_ttl(&world, &here, address(&away, ipv6)?, 63)?;
+        wait_ttl(&world, &away, address(&here, ipv6)?, 63)?;
+        wait_ttl(&world, &beside, address(&away, ipv6)?, 64)?;
+        for (from, to) in [(&here, &away), (&away, &here), (&here, &beside), (&beside, &here)] {
+            assert!(talks(from, to, 8080, ipv6)?, "{} to {}, ipv6 {ipv6}", from.name(), to.name());
+        }
+    }
+    assert_eq!(tunnelled(&world, "h3")?, before, "nothing of it comes by the third hypervisor");
+
+    // A VM's own gateway answers, and so does the router's address in the other network.
+    for ipv6 in [false, true] {
+        for number in [1, 2] {
+            wait_ttl(&world, &here, Routed::gateway(number, ipv6), 64)?;
+        }
+    }
+
+    // Without the interface there is no way, neither to the network nor to the gateway.
+    let [v4, v6] = &routed.networks[1].subnets;
+    routed.detach(v4)?;
+    world.wait("the end of the way", || {
+        Ok(Look::when(ttl_of_answer(&here, address(&away, false)?)?.is_none(), "there is an answer still"))
+    })?;
+    assert_eq!(ttl_of_answer(&away, Routed::gateway(2, false))?, None);
+    assert_eq!(ttl_of_answer(&here, address(&away, true)?)?, Some(63), "IPv6 goes on");
+    routed.detach(v6)?;
+    world.wait("the end of the way by IPv6", || {
+        Ok(Look::when(ttl_of_answer(&here, address(&away, true)?)?.is_none(), "there is an answer still"))
+    })?;
+    routed.attach(v4)?;
+    // The new interface has another link-layer address than the VM remembers of the gateway.
+    away.namespace().ip([format!("neighbour flush dev {DEVICE}")])?;
+    wait_ttl(&world, &here, address(&away, false)?, 63)?;
+    Ok(())
+}
