@@ -37,7 +37,8 @@ fn a_routed_packet_is_rewritten_tracked_once_and_delivered() {
 fn a_port_elsewhere_is_reached_through_its_own_networks_tunnel() {
     let stage = Stage::of("routed_two_networks");
     let gateway = stage.mac("10.0.0.1");
-    let trace = stage.trace(&format!("{WEB},udp,dl_dst={gateway},nw_src=10.0.0.11,nw_dst=10.0.1.13,nw_ttl=64"), "trk,new");
+    let trace =
+        stage.trace(&format!("{WEB},udp,dl_dst={gateway},nw_src=10.0.0.11,nw_dst=10.0.1.13,nw_ttl=64"), "trk,new");
     println!("{}", trace.told);
 }
 
@@ -62,7 +63,9 @@ fn pings_to_routers_are_turned_around() {
     let stage = Stage::of("router_chain");
     let (gateway, web) = (stage.mac("10.0.0.1"), stage.mac("10.0.0.11"));
     for address in ["10.0.0.1", "10.0.1.1", "10.0.1.2", "10.0.2.1"] {
-        let ping = format!("in_port=tap1,icmp,dl_src={web},dl_dst={gateway},nw_src=10.0.0.11,nw_dst={address},nw_ttl=64,icmp_type=8,icmp_code=0");
+        let ping = format!(
+            "in_port=tap1,icmp,dl_src={web},dl_dst={gateway},nw_src=10.0.0.11,nw_dst={address},nw_ttl=64,icmp_type=8,icmp_code=0"
+        );
         let trace = stage.trace(&ping, "trk,new");
         println!("{}", trace.told);
     }

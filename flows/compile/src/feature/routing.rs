@@ -61,8 +61,12 @@ impl Feature for Routing {
                 }
                 if let Some(network) = touched.network() {
                     let sides = [touched.old, touched.new];
-                    let interfaces = sides.into_iter().flat_map(|side| side.interfaces_on(network.id));
-                    units.extend(interfaces.map(|port| Unit::Connected(port.key)));
+                    for side in sides {
+                        for port in side.interfaces_on(network.id) {
+                            units.insert(Unit::Connected(port.key));
+                            units.extend(side.router_of(port).map(|router| Unit::Routes(router.key)));
+                        }
+                    }
                 }
             }
             _ => {}
