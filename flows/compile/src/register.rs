@@ -3,7 +3,7 @@
 use crate::Bridge;
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use weir_model::{Direction, NetworkKey, PortKey, RouterKey, SetKey, Zone};
+use weir_model::{Direction, MacAddress, NetworkKey, PortKey, RouterKey, SetKey, Zone};
 use weir_openflow::{Action, Field, Match, Subfield};
 
 /// What can stand in a register.
@@ -39,6 +39,12 @@ impl Number for RouterKey {
 impl Number for Zone {
     fn number(self) -> u128 {
         u128::from(self.0)
+    }
+}
+
+impl Number for MacAddress {
+    fn number(self) -> u128 {
+        u128::from(self.to_u64())
     }
 }
 
@@ -221,6 +227,10 @@ pub const ARRIVAL: Register<NetworkKey> = Register::new("arrival", Field::Reg13,
 
 /// The bits of the arrival that a network key can have.
 pub const ARRIVAL_KEY: Register<NetworkKey> = Register::new("arrival", Field::Reg13, 0, 24);
+
+/// The link-layer address by which a router sends the packet on. The packet has it only when it is known to go to a
+/// port: until then a router may still have to answer the sender.
+pub const OUTGOING_MAC: Register<MacAddress> = Register::new("outgoing_mac", Field::Xreg7, 0, 48);
 
 /// What the controller is asked about a packet. The numbers stand in packet-ins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -453,6 +463,12 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: NEXT_HOP_V6.bits,
         bridge: Some(Bridge::Integration),
         meaning: "The IPv6 address that the packet goes to next.",
+    },
+    RegisterUse {
+        name: OUTGOING_MAC.name,
+        bits: OUTGOING_MAC.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The link-layer address by which the router sends the packet on.",
     },
     RegisterUse {
         name: PUNT.name,

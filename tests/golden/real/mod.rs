@@ -173,6 +173,11 @@ impl Trace {
         &self.actions[self.actions.len() - 1]
     }
 
+    /// The packet as the tables leave it in the end.
+    fn left(&self) -> &str {
+        self.told.lines().filter_map(|line| line.strip_prefix("Final flow:")).next_back().expect("a flow")
+    }
+
     /// Whether nothing comes of the packet.
     fn drops(&self) -> bool {
         self.end() == "drop"

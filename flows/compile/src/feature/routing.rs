@@ -7,8 +7,8 @@ use crate::cookie::Object;
 use crate::packet::ethertype;
 use crate::reach::networks_of;
 use crate::register::{
-    ARRIVAL, ARRIVAL_KEY, DESTINATION_PORT, FROM_TUNNEL, NETWORK, NETWORK_KEY, NEXT_HOP_V4, NEXT_HOP_V6, ROUTED,
-    ROUTER, TOO_BIG,
+    ARRIVAL, ARRIVAL_KEY, DESTINATION_PORT, FROM_TUNNEL, NETWORK, NETWORK_KEY, NEXT_HOP_V4, NEXT_HOP_V6, OUTGOING_MAC,
+    ROUTED, ROUTER, TOO_BIG,
 };
 use crate::{Circle, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
 use ipnet::IpNet;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use weir_model::{Change, Network, NetworkId, Port, PortKey, Router, Topology};
-use weir_openflow::{Action, Field, Match};
+use weir_openflow::{Action, Field, Match, Subfield};
 
 /// Routers.
 pub(super) struct Routing;
@@ -252,8 +252,7 @@ impl<'a> Interface<'a> {
             (None, IpNet::V4(_)) => Action::copy(Field::Ipv4Dst, NEXT_HOP_V4.bits().field),
             (None, IpNet::V6(_)) => Action::copy(Field::Ipv6Dst, NEXT_HOP_V6.bits().field),
         };
-        let from = Action::set(Field::EthSrc, self.port.mac_address.to_u64().into());
-        let on = [towards, from, NETWORK.load(self.network.key)];
+        let on = [towards, OUTGOING_MAC.load(self.port.mac_address), NETWORK.load(self.network.key)];
         sink.lead(Table::Route, priority, matching, tag, on, Table::Mtu);
     }
 }
@@ -297,6 +296,7 @@ fn next_hop(bound: &Bound<'_>, sink: &mut Sink) {
     for fixed in &port.fixed_ips {
         let on = [
             Action::dec_ttl(),
+            Action::Move { src: OUTGOING_MAC.bits(), dst: Subfield::whole(Field::EthSrc) },
             Action::set(Field::EthDst, port.mac_address.to_u64().into()),
             DESTINATION_PORT.load(port.key),
             ROUTED.load(true),

@@ -29,6 +29,7 @@ const NEXT_HOP_V4: Field = Field::Reg8;
 const NEXT_HOP_V6: Field = Field::Xxreg2;
 const PUNT: Field = Field::Reg12;
 const ARRIVAL: Field = Field::Reg13;
+const OUTGOING_MAC: Field = Field::Xreg7;
 
 /// Every table, in the order of [`Table`].
 pub const SPECS: &[TableSpec] = &[
@@ -276,7 +277,7 @@ pub const SPECS: &[TableSpec] = &[
         name: "route",
         purpose: "Finds the network and the next address on the way by the longest prefix.",
         matches: &[exact(ROUTER), exact(Field::EthType), prefix(Field::Ipv4Dst), prefix(Field::Ipv6Dst)],
-        sets: &[NETWORK, Field::EthSrc, NEXT_HOP_V4, NEXT_HOP_V6, PUNT],
+        sets: &[NETWORK, OUTGOING_MAC, NEXT_HOP_V4, NEXT_HOP_V6, PUNT],
         reads: &[Field::Ipv4Dst, Field::Ipv6Dst],
         verbs: &[],
         next: &[Table::Mtu, Table::Punt],
@@ -331,8 +332,8 @@ pub const SPECS: &[TableSpec] = &[
             exact(Field::Reg10),
             exact(Field::Reg11),
         ],
-        sets: &[Field::EthDst, DESTINATION, FLAGS, ROUTER, ARRIVAL, PUNT],
-        reads: &[NETWORK],
+        sets: &[Field::EthSrc, Field::EthDst, DESTINATION, FLAGS, ROUTER, ARRIVAL, PUNT],
+        reads: &[NETWORK, OUTGOING_MAC],
         verbs: &[Verb::DecrementTtl],
         next: &[Table::Hop, Table::Destination, Table::Punt],
         visits: &[],
