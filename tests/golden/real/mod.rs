@@ -173,6 +173,12 @@ impl Trace {
         &self.actions[self.actions.len() - 1]
     }
 
+    /// The zone in which conntrack is asked first.
+    fn zone(&self) -> Option<&str> {
+        let asked = self.actions.iter().find_map(|actions| actions.split("ct(zone=").nth(1));
+        asked.and_then(|rest| rest.split(')').next())
+    }
+
     /// The packet as the tables leave it in the end.
     fn left(&self) -> &str {
         self.told.lines().filter_map(|line| line.strip_prefix("Final flow:")).next_back().expect("a flow")

@@ -71,3 +71,17 @@ fn pings_to_routers_are_turned_around() {
         assert!(trace.left().contains("nw_ttl=64") && trace.left().contains("icmp_type=0"), "{}", trace.told);
     }
 }
+
+#[test]
+fn both_directions_are_tracked_in_one_zone_though_only_one_is_routed() {
+    let stage = Stage::with("router_chain", &["port client middle host=host1 ip=10.0.1.21", "plug client host1 3"]);
+    let (gateway, vpn, client) = (stage.mac("10.0.1.1"), stage.mac("10.0.1.9"), stage.mac("10.0.1.21"));
+    let there =
+        format!("in_port=tap3,udp,dl_src={client},dl_dst={gateway},nw_src=10.0.1.21,nw_dst=192.168.5.5,nw_ttl=64");
+    let back = format!("in_port=tap2,udp,dl_src={vpn},dl_dst={client},nw_src=192.168.5.5,nw_dst=10.0.1.21,nw_ttl=64");
+    let (there, back) = (stage.trace(&there, "trk,new"), stage.trace(&back, "trk,est,rpl"));
+    assert!(stage.reaches(&there, "tap2"), "{}", there.told);
+    assert!(there.left().contains(&format!("dl_src={gateway},dl_dst={vpn}")), "{}", there.told);
+    assert!(stage.reaches(&back, "tap3"), "{}", back.told);
+    assert_eq!(there.zone(), back.zone());
+}

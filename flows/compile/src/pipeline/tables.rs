@@ -379,7 +379,7 @@ pub const SPECS: &[TableSpec] = &[
         id: TableId(41),
         name: "zone",
         purpose: "Chooses the conntrack zone of packets from the tunnel, and of those routed from port to port within the hypervisor.",
-        matches: &[exact(NETWORK), bits(FLAGS)],
+        matches: &[exact(NETWORK), bits(FLAGS), bits(ZONE)],
         sets: &[ZONE],
         reads: &[],
         verbs: &[],
