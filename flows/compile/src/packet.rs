@@ -22,6 +22,7 @@ pub(crate) mod ct_state {
     use weir_openflow::{Field, Match};
 
     const NEW: u128 = 0x01;
+    const RELATED: u128 = 0x04;
     const REPLY: u128 = 0x08;
     const INVALID: u128 = 0x10;
     const TRACKED: u128 = 0x20;
@@ -39,6 +40,11 @@ pub(crate) mod ct_state {
     /// Goes the other way than the connection's first packet.
     pub(crate) fn reply(matching: Match) -> Match {
         matching.with_masked(Field::CtState, REPLY | TRACKED, REPLY | INVALID | TRACKED)
+    }
+
+    /// Is an error about a connection.
+    pub(crate) fn related(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, RELATED | TRACKED, RELATED | INVALID | TRACKED)
     }
 
     /// Conntrack cannot follow it.

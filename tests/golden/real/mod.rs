@@ -173,6 +173,12 @@ impl Trace {
         &self.actions[self.actions.len() - 1]
     }
 
+    /// How often the rules of a subject are asked.
+    fn asked(&self, subject: &str) -> usize {
+        let asked = self.told.lines().filter(|line| line.trim_start().starts_with("50. "));
+        asked.filter(|line| line.contains(&format!("reg5={subject},"))).count()
+    }
+
     /// The zone in which conntrack is asked first.
     fn zone(&self) -> Option<&str> {
         let asked = self.actions.iter().find_map(|actions| actions.split("ct(zone=").nth(1));
