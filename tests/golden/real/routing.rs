@@ -85,3 +85,22 @@ fn both_directions_are_tracked_in_one_zone_though_only_one_is_routed() {
     assert!(stage.reaches(&back, "tap3"), "{}", back.told);
     assert_eq!(there.zone(), back.zone());
 }
+
+#[test]
+fn addresses_of_a_link_stay_on_it() {
+    let stage = Stage::of("routed_two_networks");
+    let gateway = stage.mac("fd00:a::1");
+    let own = "fe80::a800:ff:fe00:1";
+    let of_gateway = stage.link_local("fd00:a::1");
+    let sent = |from: &str, to: &str| {
+        let packet = format!("{WEB},icmp6,dl_dst={gateway},ipv6_src={from},ipv6_dst={to},nw_ttl=64,icmpv6_type=128");
+        stage.trace(&packet, "trk,new")
+    };
+    for (from, to) in [(own, "fd00:b::12"), (own, "fe80::1"), ("fd00:a::11", "fe80::1")] {
+        let trace = sent(from, to);
+        assert!(trace.drops(), "{}", trace.told);
+    }
+    let answered = sent(own, &of_gateway);
+    assert!(stage.reaches(&answered, "tap1"), "{}", answered.told);
+    assert!(answered.left().contains(&format!("ipv6_src={of_gateway},ipv6_dst={own}")), "{}", answered.told);
+}
