@@ -167,6 +167,9 @@ pub const PERMITTED: Register<bool> = Register::new("permitted", Field::Reg2, 12
 /// Set on packets that no security group filters.
 pub const EXEMPT: Register<bool> = Register::new("exempt", Field::Reg2, 13, 1);
 
+/// Set on neighbour advertisements in the making that speak of a router.
+pub const OF_ROUTER: Register<bool> = Register::new("of_router", Field::Reg2, 14, 1);
+
 /// No security groups: port security is off, or the port is elsewhere.
 pub const NO_SET: SetKey = SetKey(0);
 
@@ -481,6 +484,12 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: ARRIVAL_KEY.bits,
         bridge: Some(Bridge::Integration),
         meaning: "Key of the network by which the packet came to the router.",
+    },
+    RegisterUse {
+        name: OF_ROUTER.name,
+        bits: OF_ROUTER.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The neighbour advertisement speaks of a router.",
     },
     RegisterUse {
         name: "crossing_key",
