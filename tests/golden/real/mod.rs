@@ -140,13 +140,24 @@ impl Stage {
 
     /// Follows a packet that enters br-int and that conntrack, if it is asked, finds in this state.
     fn trace(&self, packet: &str, ct_state: &str) -> Trace {
-        Trace::of(&self.ovs, packet, ct_state)
+        let states = [ct_state];
+        Trace::of(&self.ovs, packet, if ct_state.is_empty() { &[] } else { &states })
+    }
+
+    /// Follows a packet that is copied before conntrack is asked, once for each copy.
+    fn copies(&self, packet: &str, ct_states: &[&str]) -> Trace {
+        Trace::of(&self.ovs, packet, ct_states)
     }
 
     /// Whether the packet leaves by a VIF in the end.
     fn reaches(&self, trace: &Trace, tap: &str) -> bool {
+        self.sends(trace.end(), tap)
+    }
+
+    /// Whether datapath actions send to a VIF.
+    fn sends(&self, actions: &str, tap: &str) -> bool {
         let number = datapath_port(&self.ovs, tap);
-        trace.end().split(',').any(|action| action == number)
+        actions.split(',').any(|action| action == number)
     }
 }
 
@@ -161,13 +172,11 @@ struct Trace {
 }
 
 impl Trace {
-    /// Follows a packet that conntrack, if it is asked, finds in these states.
-    fn of(ovs: &OpenVSwitch, packet: &str, ct_state: &str) -> Self {
+    /// Follows a packet that conntrack finds in these states, one for each time that it is asked.
+    fn of(ovs: &OpenVSwitch, packet: &str, ct_states: &[&str]) -> Self {
         let target = format!("--target={}", ovs.path("vswitchd.ctl"));
         let mut arguments = vec![&target[..], "ofproto/trace", "br-int", packet];
-        if !ct_state.is_empty() {
-            arguments.extend(["--ct-next", ct_state]);
-        }
+        arguments.extend(ct_states.iter().flat_map(|state| ["--ct-next", state]));
         let told = ovs.run("ovs-appctl", &arguments);
         let lines = |start: &str| {
             let found = told.lines().filter_map(|line| line.strip_prefix(start));
