@@ -76,6 +76,7 @@ cases! {
     stateless_group,
     no_groups,
     rule_removed,
+    small_cloud,
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn every_case_is_played() {
 #[test]
 fn the_pipeline_page_is_what_the_pipeline_is() {
     let mut cloud = Cloud::new();
-    cloud.play(&text("dual_stack"));
+    cloud.play(&text("small_cloud"));
     let page = pipeline::page(|bridge| cloud.desired("host1", bridge));
     compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pipeline.md"), &page);
 }

@@ -55,6 +55,20 @@ fn what_a_router_cannot_pass_on_goes_to_the_controller() {
 }
 
 #[test]
+fn packets_into_a_network_with_a_smaller_mtu_are_measured() {
+    let stage = Stage::of("smaller_mtu");
+    let packet = |tap: &str, from: &str, gateway: &str, to: &str| {
+        let (source, gateway) = (stage.mac(from), stage.mac(gateway));
+        format!("in_port={tap},udp,dl_src={source},dl_dst={gateway},nw_src={from},nw_dst={to},nw_ttl=64")
+    };
+    let measured = stage.trace(&packet("tap1", "10.0.0.11", "10.0.0.1", "10.0.1.12"), "trk,new");
+    assert!(measured.actions[0].contains("check_pkt_len(size=1314,gt(meter("), "{}", measured.told);
+    assert_eq!(measured.lookups(), 1, "{}", measured.told);
+    let back = stage.trace(&packet("tap2", "10.0.1.12", "10.0.1.1", "10.0.0.11"), "trk,est,rpl");
+    assert!(!back.told.contains("check_pkt"), "{}", back.told);
+}
+
+#[test]
 fn pings_to_routers_are_turned_around() {
     let stage = Stage::of("router_chain");
     let (gateway, web) = (stage.mac("10.0.0.1"), stage.mac("10.0.0.11"));
