@@ -94,5 +94,8 @@ fn the_pipeline_page_is_what_the_pipeline_is() {
     let mut cloud = Cloud::new();
     cloud.play(&text("small_cloud"));
     let page = pipeline::page(|bridge| cloud.desired("host1", bridge));
+    for table in page.split("\n### ").skip(1) {
+        assert!(table.contains("```"), "no flow of table {} is shown", table.lines().next().unwrap_or_default());
+    }
     compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/pipeline.md"), &page);
 }

@@ -267,6 +267,20 @@ impl Punt {
         Self::TooBig,
     ];
 
+    /// The question in a few words.
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Dhcpv4 => "A DHCP client's message",
+            Self::Dhcpv6 => "A DHCPv6 client's message",
+            Self::RouterSolicitation => "A router solicitation",
+            Self::TimeExceeded => "The packet may not pass another router",
+            Self::NoRoute => "The router has no route to the destination",
+            Self::HostUnreachable => "Nobody has the address that is next on the way",
+            Self::TooBig => "The packet is larger than the next network allows",
+        }
+    }
+
     /// The kind that has this number.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
@@ -420,6 +434,12 @@ pub const REGISTERS: &[RegisterUse] = &[
         meaning: "No security group filters the packet.",
     },
     RegisterUse {
+        name: OF_ROUTER.name,
+        bits: OF_ROUTER.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The neighbour advertisement speaks of a router.",
+    },
+    RegisterUse {
         name: SOURCE_SET_KEY.name,
         bits: SOURCE_SET_KEY.bits,
         bridge: Some(Bridge::Integration),
@@ -484,12 +504,6 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: ARRIVAL_KEY.bits,
         bridge: Some(Bridge::Integration),
         meaning: "Key of the network by which the packet came to the router.",
-    },
-    RegisterUse {
-        name: OF_ROUTER.name,
-        bits: OF_ROUTER.bits,
-        bridge: Some(Bridge::Integration),
-        meaning: "The neighbour advertisement speaks of a router.",
     },
     RegisterUse {
         name: "crossing_key",
