@@ -15,6 +15,9 @@ pub(crate) mod protocol {
     pub(crate) const UDP: u8 = 17;
     pub(crate) const ICMPV6: u8 = 58;
     pub(crate) const SCTP: u8 = 132;
+
+    /// Those in which a switch finds ports, or types and codes.
+    pub(crate) const HAVE_NUMBERS: [u8; 5] = [ICMP, TCP, UDP, ICMPV6, SCTP];
 }
 
 /// Bits of the connection tracking state (ovs-fields(7), `ct_state`).
