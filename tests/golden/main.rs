@@ -64,6 +64,18 @@ cases! {
     moved_port,
     unplugged,
     administratively_down,
+    routed_two_networks,
+    router_chain,
+    router_down,
+    smaller_mtu,
+    interface_added,
+    services,
+    default_group,
+    remote_group,
+    address_group_ranges,
+    stateless_group,
+    no_groups,
+    rule_removed,
 }
 
 #[test]

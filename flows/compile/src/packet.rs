@@ -25,6 +25,7 @@ pub(crate) mod ct_state {
     use weir_openflow::{Field, Match};
 
     const NEW: u128 = 0x01;
+    const RELATED: u128 = 0x04;
     const REPLY: u128 = 0x08;
     const INVALID: u128 = 0x10;
     const TRACKED: u128 = 0x20;
@@ -47,6 +48,11 @@ pub(crate) mod ct_state {
     /// Goes the way of the connection's first packet, or may be one.
     pub(crate) fn forward(matching: Match) -> Match {
         matching.with_masked(Field::CtState, TRACKED, REPLY | INVALID | TRACKED)
+    }
+
+    /// Is an error about a connection.
+    pub(crate) fn related(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, RELATED | TRACKED, RELATED | INVALID | TRACKED)
     }
 
     /// Belongs to no connection and cannot begin one.

@@ -29,7 +29,7 @@ const NEXT_HOP_V4: Field = Field::Reg8;
 const NEXT_HOP_V6: Field = Field::Xxreg2;
 const PUNT: Field = Field::Reg12;
 const ARRIVAL: Field = Field::Reg13;
-const ORIGIN: Field = Field::Reg14;
+const OUTGOING_MAC: Field = Field::Xreg7;
 
 /// Every table, in the order of [`Table`].
 pub const SPECS: &[TableSpec] = &[
@@ -244,7 +244,7 @@ pub const SPECS: &[TableSpec] = &[
         name: "forward",
         purpose: "Finds the port or the router that has the destination address; what nobody has is dropped, never flooded.",
         matches: &[exact(NETWORK), bits(Field::EthDst), bits(FLAGS)],
-        sets: &[DESTINATION, FLAGS, ROUTER, ARRIVAL, ORIGIN],
+        sets: &[DESTINATION, FLAGS, ROUTER, ARRIVAL],
         reads: &[NETWORK],
         verbs: &[],
         next: &[Table::Router, Table::Destination, Table::Zone],
@@ -285,7 +285,7 @@ pub const SPECS: &[TableSpec] = &[
         name: "route",
         purpose: "Finds the network and the next address on the way by the longest prefix.",
         matches: &[exact(ROUTER), exact(Field::EthType), prefix(Field::Ipv4Dst), prefix(Field::Ipv6Dst)],
-        sets: &[NETWORK, Field::EthSrc, NEXT_HOP_V4, NEXT_HOP_V6, PUNT],
+        sets: &[NETWORK, OUTGOING_MAC, NEXT_HOP_V4, NEXT_HOP_V6, PUNT],
         reads: &[Field::Ipv4Dst, Field::Ipv6Dst],
         verbs: &[],
         next: &[Table::Mtu, Table::Punt],
@@ -342,8 +342,8 @@ pub const SPECS: &[TableSpec] = &[
             exact(Field::Reg10),
             exact(Field::Reg11),
         ],
-        sets: &[Field::EthDst, DESTINATION, FLAGS, ROUTER, ARRIVAL, PUNT],
-        reads: &[NETWORK],
+        sets: &[Field::EthSrc, Field::EthDst, DESTINATION, FLAGS, ROUTER, ARRIVAL, PUNT],
+        reads: &[NETWORK, OUTGOING_MAC],
         verbs: &[Verb::DecrementTtl],
         next: &[Table::Hop, Table::Destination, Table::Track, Table::Punt],
         visits: &[],
@@ -389,7 +389,7 @@ pub const SPECS: &[TableSpec] = &[
         id: TableId(41),
         name: "zone",
         purpose: "Chooses the conntrack zone of packets from the tunnel, and of those routed from port to port within the hypervisor.",
-        matches: &[exact(NETWORK), exact(ORIGIN), bits(FLAGS)],
+        matches: &[exact(NETWORK), bits(FLAGS), bits(ZONE)],
         sets: &[ZONE],
         reads: &[],
         verbs: &[],

@@ -61,6 +61,11 @@ fn ask(set: Register<SetKey>, direction: Direction) -> [Action; 3] {
 fn leave(sink: &mut Sink) {
     let invalid = ct_state::invalid(Match::new());
     sink.refuse(Table::Leave, Priority::Refusal, invalid, Reason::Invalid, Object::Nothing);
+    // Nobody answers to a group, or tells a group of errors: the receivers would be asked as if they had begun it.
+    for belongs in [ct_state::reply, ct_state::related] {
+        let to_group = belongs(MULTICAST.on(Match::new(), true));
+        sink.refuse(Table::Leave, Priority::Refusal, to_group, Reason::Invalid, Object::Nothing);
+    }
     let free = SOURCE_SET.on(Match::new(), NO_SET);
     let all = MULTICAST.on(free.clone(), true);
     sink.lead(Table::Leave, Priority::Own, all, step(), [], Table::Flood);
