@@ -15,6 +15,9 @@ pub(crate) mod protocol {
     pub(crate) const UDP: u8 = 17;
     pub(crate) const ICMPV6: u8 = 58;
     pub(crate) const SCTP: u8 = 132;
+
+    /// Those in which a switch finds ports, or types and codes.
+    pub(crate) const HAVE_NUMBERS: [u8; 5] = [ICMP, TCP, UDP, ICMPV6, SCTP];
 }
 
 /// Bits of the connection tracking state (ovs-fields(7), `ct_state`).
@@ -42,14 +45,14 @@ pub(crate) mod ct_state {
         matching.with_masked(Field::CtState, REPLY | TRACKED, REPLY | INVALID | TRACKED)
     }
 
-    /// Is an error about a connection.
-    pub(crate) fn related(matching: Match) -> Match {
-        matching.with_masked(Field::CtState, RELATED | TRACKED, RELATED | INVALID | TRACKED)
-    }
-
     /// Goes the way of the connection's first packet, or may be one.
     pub(crate) fn forward(matching: Match) -> Match {
         matching.with_masked(Field::CtState, TRACKED, REPLY | INVALID | TRACKED)
+    }
+
+    /// Is an error about a connection.
+    pub(crate) fn related(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, RELATED | TRACKED, RELATED | INVALID | TRACKED)
     }
 
     /// Belongs to no connection and cannot begin one.

@@ -6,8 +6,9 @@ const WEB: &str = "in_port=tap1,dl_src=aa:00:00:00:00:01";
 
 /// The kind of question that a packet goes to the controller with.
 fn punted(trace: &Trace) -> Option<u32> {
-    let kinds = trace.told.lines().filter_map(|line| line.trim().strip_prefix("set_field:0x")?.strip_suffix("->reg12"));
-    let kind = kinds.last().map(|kind| u32::from_str_radix(kind, 16).expect("a number"));
+    let mut kinds =
+        trace.told.lines().filter_map(|line| line.trim().strip_prefix("set_field:0x")?.strip_suffix("->reg12"));
+    let kind = kinds.next_back().map(|kind| u32::from_str_radix(kind, 16).expect("a number"));
     kind.filter(|_| trace.end().contains("controller("))
 }
 
