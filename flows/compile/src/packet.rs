@@ -94,6 +94,16 @@ pub(crate) mod dhcp {
         between(ethertype::IPV6, CLIENT_V6, SERVER_V6)
     }
 
+    /// Matches what servers send to clients.
+    pub(crate) fn reply() -> Match {
+        between(ethertype::IPV4, SERVER, CLIENT)
+    }
+
+    /// The same of DHCPv6.
+    pub(crate) fn reply_v6() -> Match {
+        between(ethertype::IPV6, SERVER_V6, CLIENT_V6)
+    }
+
     fn between(ethertype: u16, source: u16, destination: u16) -> Match {
         let udp = Match::new().eth_type(ethertype).ip_proto(protocol::UDP);
         udp.with(Field::UdpSrc, u128::from(source)).with(Field::UdpDst, u128::from(destination))

@@ -47,7 +47,14 @@ pub(super) const TRACK: TableSpec = TableSpec {
     name: "track",
     purpose: "Looks up the connection if the sender's or the receiver's security groups let replies pass; the only lookup \
           there is.",
-    matches: &[bits(field::FLAGS), exact(Field::EthType), exact(Field::IpProto), exact(Field::Icmpv6Type)],
+    matches: &[
+        bits(field::FLAGS),
+        exact(Field::EthType),
+        exact(Field::IpProto),
+        exact(Field::UdpSrc),
+        exact(Field::UdpDst),
+        exact(Field::Icmpv6Type),
+    ],
     sets: &[field::FLAGS, field::SOURCE_SET],
     reads: &[],
     verbs: &[Verb::Track],
