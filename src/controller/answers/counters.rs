@@ -12,6 +12,7 @@ pub(super) struct Counters {
     answered: [AtomicU64; Question::KINDS],
     silent: [AtomicU64; SILENCES],
     advertised: AtomicU64,
+    announced: AtomicU64,
     limited: AtomicU64,
     dropped: AtomicU64,
     foreign: AtomicU64,
@@ -27,6 +28,8 @@ pub struct AnswerCounts {
     pub silent: [u64; SILENCES],
     /// Router advertisements that nobody asked for.
     pub advertised: u64,
+    /// Announcements of where routers are.
+    pub announced: u64,
     /// Not answered, because the port asks too often.
     pub limited: u64,
     /// Answered, but lost because the switch was behind.
@@ -58,6 +61,10 @@ impl Counters {
         self.advertised.fetch_add(frames as u64, Ordering::Relaxed);
     }
 
+    pub(super) fn announced(&self, frames: usize) {
+        self.announced.fetch_add(frames as u64, Ordering::Relaxed);
+    }
+
     pub(super) fn limited(&self) {
         count(&self.limited);
     }
@@ -79,6 +86,7 @@ impl Counters {
             answered: std::array::from_fn(|kind| get(&self.answered[kind])),
             silent: std::array::from_fn(|silence| get(&self.silent[silence])),
             advertised: get(&self.advertised),
+            announced: get(&self.announced),
             limited: get(&self.limited),
             dropped: get(&self.dropped),
             foreign: get(&self.foreign),
@@ -94,6 +102,7 @@ impl fmt::Display for AnswerCounts {
         let silent = Silence::ALL.iter().map(|silence| (silence.to_string(), self.silent[*silence as usize]));
         let others = [
             ("advertised unasked", self.advertised),
+            ("announced", self.announced),
             ("too often", self.limited),
             ("lost on a slow switch", self.dropped),
             ("of another host's ports", self.foreign),

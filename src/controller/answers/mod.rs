@@ -1,6 +1,7 @@
 //! Answers to the VMs of a switch, on the task of its connection, from the topology that is published.
 
 mod advertiser;
+mod announcer;
 mod counters;
 mod limiter;
 mod question;
@@ -11,6 +12,7 @@ pub use counters::AnswerCounts;
 
 use crate::link::openflow::{Answerer, Answerers};
 use advertiser::{Advertiser, Station};
+use announcer::Announcer;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use counters::Counters;
@@ -18,7 +20,7 @@ use limiter::Limiter;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use weir_answer::{Settings, advertisements};
+use weir_answer::{Settings, advertisements, announcements};
 use weir_model::{HostName, Hypervisor, PortKey, Revision, Topology};
 use weir_openflow::message::{PacketIn, PacketOut};
 use weir_openflow::{Action, Match, PortNo};
@@ -60,6 +62,7 @@ impl Answers {
             look_at: None,
             limiter: Limiter::default(),
             advertiser: Advertiser::default(),
+            announcer: Announcer::default(),
             outgoing: VecDeque::new(),
         }
     }
@@ -77,6 +80,7 @@ struct SwitchAnswers {
     look_at: Option<Instant>,
     limiter: Limiter,
     advertiser: Advertiser,
+    announcer: Announcer,
     outgoing: VecDeque<PacketOut>,
 }
 
@@ -116,10 +120,15 @@ impl Answerer for SwitchAnswers {
             self.answers.counters.advertised(frames.len());
             self.outgoing.extend(frames.into_iter().map(|frame| packet_out(port, frame)));
         }
+        while let Some((port, frames)) = self.announcer.poll(now) {
+            self.answers.counters.announced(frames.len());
+            self.outgoing.extend(frames.into_iter().map(|frame| packet_out(port, frame)));
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.look_at.into_iter().chain(self.advertiser.poll_timeout()).min()
+        let told = self.advertiser.poll_timeout().into_iter().chain(self.announcer.poll_timeout());
+        told.chain(self.look_at).min()
     }
 
     fn poll_transmit(&mut self) -> Option<PacketOut> {
@@ -156,7 +165,8 @@ impl SwitchAnswers {
             self.look_at = None;
             return;
         }
-        let mut networks = BTreeMap::new();
+        let mut advertised = BTreeMap::new();
+        let mut announced = BTreeMap::new();
         let mut stations = BTreeMap::new();
         for vif in self.host.iter().flat_map(|host| topology.vifs_on(host)) {
             let Some(port) = topology.port(vif.port).filter(|port| port.admin_state_up) else { continue };
@@ -166,12 +176,14 @@ impl SwitchAnswers {
             if vif.ofport == 0 || topology.bound_host(port).is_none_or(|host| host.name != vif.host) {
                 continue;
             }
-            networks
+            advertised
                 .entry(network.id)
                 .or_insert_with(|| Arc::from(advertisements(&topology, network, &self.answers.settings)));
+            announced.entry(network.id).or_insert_with(|| Arc::from(announcements(&topology, network)));
             stations.insert(port.key, Station { port: PortNo(vif.ofport), network: network.id });
         }
-        self.advertiser.learn(now, &stations, networks);
+        self.advertiser.learn(now, &stations, advertised);
+        self.announcer.learn(now, &stations, &announced);
     }
 }
 

@@ -99,8 +99,15 @@ impl Scene {
         self.answers.snapshot.store(Arc::new(topology));
     }
 
-    /// Lets time pass as the task would, and gathers what is sent.
+    /// Lets time pass as the task would, and gathers the advertisements of routers.
     fn pass(&mut self, time: Duration) -> Vec<PacketOut> {
+        let mut sent = self.pass_all(time);
+        sent.retain(|packet| packet.packet.get(54) == Some(&134));
+        sent
+    }
+
+    /// Lets time pass as the task would, and gathers what is sent.
+    fn pass_all(&mut self, time: Duration) -> Vec<PacketOut> {
         let end = self.now + time;
         let mut sent = Vec::new();
         while let Some(due) = self.switch.poll_timeout().filter(|due| *due <= end) {
@@ -193,10 +200,10 @@ fn no_switch_speaks_for_the_vms_of_another() {
         let vm = scene.vm();
         assert_eq!(scene.ask(1, vm, &discover()), []);
         assert_eq!(scene.answers.counts().foreign, 1);
-        assert_eq!(scene.pass(Duration::from_secs(3600)), []);
+        assert_eq!(scene.pass_all(Duration::from_secs(3600)), []);
     }
     let mut tunnel = Scene::new(cloud(true), TUNNEL);
-    tunnel.pass(Duration::from_secs(1));
+    tunnel.pass_all(Duration::from_secs(1));
     assert_eq!(tunnel.switch.poll_timeout(), None);
 }
 
@@ -243,6 +250,31 @@ fn a_change_is_told_soon_and_a_router_that_leaves_says_so() {
     });
     let sent = scene.pass(Duration::from_secs(3600));
     assert_eq!(sent.iter().map(lifetime).collect::<Vec<_>>(), [0]);
+}
+
+#[test]
+fn where_a_router_is_is_announced_twice() {
+    let mut scene = Scene::new(cloud(false), INTEGRATION);
+    assert_eq!(scene.pass_all(Duration::from_secs(60)), []);
+    scene.publish(|topology| apply(topology, vif(VIF.0)));
+    let announced = |sent: Vec<PacketOut>| -> Vec<_> {
+        let sent = sent.into_iter().filter(|packet| packet.packet.get(54) == Some(&136));
+        sent.map(|packet| (packet.actions, packet.packet.slice(6..12))).collect()
+    };
+    // The global address and the link-local one.
+    let first = announced(scene.pass_all(Duration::from_secs(60)));
+    assert_eq!(first.len(), 4);
+    scene.publish(|topology| {
+        let patch = weir_model::PortPatch {
+            mac_address: Some("fa:16:3e:00:00:99".parse().expect("a link-layer address")),
+            ..Default::default()
+        };
+        apply(topology, Command::UpdatePort { id: INTERFACE, patch: Box::new(patch), if_revision: None })
+    });
+    let then = announced(scene.pass_all(Duration::from_secs(60)));
+    let to_vif = vec![Action::Output { port: VIF, max_len: 0 }];
+    assert_eq!(then, vec![(to_vif, Bytes::from_static(&[0xfa, 0x16, 0x3e, 0, 0, 0x99])); 4]);
+    assert_eq!(scene.answers.counts().announced, 8);
 }
 
 #[test]
