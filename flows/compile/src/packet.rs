@@ -41,7 +41,12 @@ pub(crate) mod ct_state {
         matching.with_masked(Field::CtState, REPLY | TRACKED, REPLY | INVALID | TRACKED)
     }
 
-    /// Conntrack cannot follow it.
+    /// Goes the way of the connection's first packet, or may be one.
+    pub(crate) fn forward(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, TRACKED, REPLY | INVALID | TRACKED)
+    }
+
+    /// Belongs to no connection and cannot begin one.
     pub(crate) fn invalid(matching: Match) -> Match {
         matching.with_masked(Field::CtState, INVALID | TRACKED, INVALID | TRACKED)
     }
@@ -119,6 +124,8 @@ pub(crate) mod icmpv6 {
         MLD2_REPORT,
     ];
 
+    /// The R flag of an advertisement within its reserved field.
+    pub(crate) const ROUTER: u128 = 0x8000_0000;
     /// The S flag of an advertisement within its reserved field.
     pub(crate) const SOLICITED: u128 = 0x4000_0000;
     /// The O flag of an advertisement within its reserved field.

@@ -161,6 +161,9 @@ pub const PERMITTED: Register<bool> = Register::new("permitted", Field::Reg2, 12
 /// Set on packets that no security group filters.
 pub const EXEMPT: Register<bool> = Register::new("exempt", Field::Reg2, 13, 1);
 
+/// Set on neighbour advertisements in the making that speak of a router.
+pub const OF_ROUTER: Register<bool> = Register::new("of_router", Field::Reg2, 14, 1);
+
 /// No security groups: port security is off, or the port is elsewhere.
 pub const NO_SET: SetKey = SetKey(0);
 
@@ -218,6 +221,12 @@ pub const NEXT_HOP_V6: Register<Ipv6Addr> = Register::new("next_hop", Field::Xxr
 
 /// The network by which the packet came to the router that it is in. The whole register.
 pub const ARRIVAL: Register<NetworkKey> = Register::new("arrival", Field::Reg13, 0, 32);
+
+/// The network that the packet was sent in, before it came to any router. The whole register.
+pub const ORIGIN: Register<NetworkKey> = Register::new("origin", Field::Reg14, 0, 32);
+
+/// The bits of the origin that a network key can have.
+pub const ORIGIN_KEY: Register<NetworkKey> = Register::new("origin", Field::Reg14, 0, 24);
 
 /// The bits of the arrival that a network key can have.
 pub const ARRIVAL_KEY: Register<NetworkKey> = Register::new("arrival", Field::Reg13, 0, 24);
@@ -465,6 +474,18 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: ARRIVAL_KEY.bits,
         bridge: Some(Bridge::Integration),
         meaning: "Key of the network by which the packet came to the router.",
+    },
+    RegisterUse {
+        name: ORIGIN_KEY.name,
+        bits: ORIGIN_KEY.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Key of the network that the packet was sent in, before it came to any router.",
+    },
+    RegisterUse {
+        name: OF_ROUTER.name,
+        bits: OF_ROUTER.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The neighbour advertisement speaks of a router.",
     },
     RegisterUse {
         name: "crossing_key",

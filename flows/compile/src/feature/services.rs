@@ -67,11 +67,11 @@ impl Feature for Services {
         }
         for server in servers {
             let tag = Tag::of(Purpose::DhcpServer, Object::Network(key));
-            Answers { tags: [tag; 3], network: key, mac: MacAddress::SERVICE, sink }.ipv4(server);
+            Answers { tags: [tag; 3], network: key, mac: MacAddress::SERVICE, router: false, sink }.ipv4(server);
         }
         let routed = topology
             .interfaces_on(network.id)
-            .any(|port| topology.router_of(port).is_some_and(|router| router.admin_state_up));
+            .any(|port| port.admin_state_up && topology.router_of(port).is_some_and(|router| router.admin_state_up));
         for (served, question, purpose, punt) in [
             (v4, dhcp::request(), Purpose::Dhcp, Punt::Dhcpv4),
             (v6, dhcp::request_v6(), Purpose::Dhcp, Punt::Dhcpv6),

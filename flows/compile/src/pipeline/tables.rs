@@ -29,6 +29,7 @@ const NEXT_HOP_V4: Field = Field::Reg8;
 const NEXT_HOP_V6: Field = Field::Xxreg2;
 const PUNT: Field = Field::Reg12;
 const ARRIVAL: Field = Field::Reg13;
+const ORIGIN: Field = Field::Reg14;
 
 /// Every table, in the order of [`Table`].
 pub const SPECS: &[TableSpec] = &[
@@ -181,7 +182,7 @@ pub const SPECS: &[TableSpec] = &[
             exact(Field::Ipv6Src),
             exact(Field::NdTarget),
         ],
-        sets: &[Field::EthDst, Field::EthSrc, Field::Ipv6Dst, Field::Ipv6Src, Field::Icmpv6Type],
+        sets: &[FLAGS, Field::EthDst, Field::EthSrc, Field::Ipv6Dst, Field::Ipv6Src, Field::Icmpv6Type],
         reads: &[Field::EthSrc, Field::Ipv6Src, Field::NdTarget],
         verbs: &[],
         next: &[Table::NdAnswer, Table::Forward],
@@ -197,7 +198,13 @@ pub const SPECS: &[TableSpec] = &[
         name: "nd_answer",
         purpose: "Completes a neighbour advertisement and sends it back; a switch sets these fields only on what is \
                   matched as an advertisement already.",
-        matches: &[exact(Field::EthType), exact(Field::IpProto), exact(Field::Icmpv6Type), exact(Field::Ipv6Dst)],
+        matches: &[
+            bits(FLAGS),
+            exact(Field::EthType),
+            exact(Field::IpProto),
+            exact(Field::Icmpv6Type),
+            exact(Field::Ipv6Dst),
+        ],
         sets: &[Field::NdOptionsType, Field::NdReserved, Field::NdTll],
         reads: &[Field::EthSrc],
         verbs: &[Verb::Answer],
@@ -237,7 +244,7 @@ pub const SPECS: &[TableSpec] = &[
         name: "forward",
         purpose: "Finds the port or the router that has the destination address; what nobody has is dropped, never flooded.",
         matches: &[exact(NETWORK), bits(Field::EthDst), bits(FLAGS)],
-        sets: &[DESTINATION, FLAGS, ROUTER, ARRIVAL],
+        sets: &[DESTINATION, FLAGS, ROUTER, ARRIVAL, ORIGIN],
         reads: &[NETWORK],
         verbs: &[],
         next: &[Table::Router, Table::Destination, Table::Zone],
@@ -256,8 +263,10 @@ pub const SPECS: &[TableSpec] = &[
             exact(ROUTER),
             exact(ARRIVAL),
             exact(Field::EthType),
-            exact(Field::Ipv4Dst),
-            exact(Field::Ipv6Dst),
+            prefix(Field::Ipv4Dst),
+            exact(Field::Ipv4Src),
+            prefix(Field::Ipv6Dst),
+            prefix(Field::Ipv6Src),
             exact(Field::IpTtl),
         ],
         sets: &[DESTINATION, PUNT],
@@ -267,7 +276,7 @@ pub const SPECS: &[TableSpec] = &[
         visits: &[],
         returns: &[],
         miss: Miss::Goto(Table::Route),
-        drops: &[],
+        drops: &[Reason::Unroutable],
     },
     TableSpec {
         table: Table::Route,
@@ -326,6 +335,8 @@ pub const SPECS: &[TableSpec] = &[
         matches: &[
             exact(NETWORK),
             exact(Field::EthType),
+            exact(Field::Ipv4Dst),
+            exact(Field::Ipv6Dst),
             exact(NEXT_HOP_V4),
             exact(Field::Reg9),
             exact(Field::Reg10),
@@ -334,7 +345,7 @@ pub const SPECS: &[TableSpec] = &[
         sets: &[Field::EthDst, DESTINATION, FLAGS, ROUTER, ARRIVAL, PUNT],
         reads: &[NETWORK],
         verbs: &[Verb::DecrementTtl],
-        next: &[Table::Hop, Table::Destination, Table::Punt],
+        next: &[Table::Hop, Table::Destination, Table::Track, Table::Punt],
         visits: &[],
         returns: &[],
         miss: Miss::Drop(Reason::NotIp),
@@ -378,7 +389,7 @@ pub const SPECS: &[TableSpec] = &[
         id: TableId(41),
         name: "zone",
         purpose: "Chooses the conntrack zone of packets from the tunnel, and of those routed from port to port within the hypervisor.",
-        matches: &[exact(NETWORK), bits(FLAGS)],
+        matches: &[exact(NETWORK), exact(ORIGIN), bits(FLAGS)],
         sets: &[ZONE],
         reads: &[],
         verbs: &[],
@@ -410,7 +421,7 @@ pub const SPECS: &[TableSpec] = &[
         id: TableId(43),
         name: "leave",
         purpose: "Asks the sender's egress rules, or its ingress rules about replies to connections that came to it.",
-        matches: &[bits(FLAGS), exact(SOURCE_SET), bits(Field::CtState), exact(Field::EthType), exact(Field::IpProto)],
+        matches: &[bits(FLAGS), exact(SOURCE_SET), bits(Field::CtState)],
         sets: &[SUBJECT],
         reads: &[SOURCE_SET],
         verbs: &[],
@@ -502,6 +513,7 @@ pub const SPECS: &[TableSpec] = &[
             prefix(Field::Ipv6Dst),
             bits(Field::TcpDst),
             bits(Field::UdpDst),
+            bits(Field::SctpSrc),
             bits(Field::SctpDst),
             exact(Field::IcmpType),
             exact(Field::IcmpCode),

@@ -6,7 +6,7 @@
 
 use super::step;
 use crate::cookie::Object;
-use crate::packet::{ct_state, ethertype, icmpv6, protocol};
+use crate::packet::{ct_state, ethertype, icmpv6};
 use crate::register::{
     DESTINATION_SET, DESTINATION_SET_KEY, DESTINATION_STATEFUL, EXEMPT, MULTICAST, NO_SET, PERMITTED, Register,
     SOURCE_SET, SOURCE_SET_KEY, SOURCE_STATEFUL, SUBJECT_INGRESS, SUBJECT_SET, ZONE,
@@ -59,18 +59,8 @@ fn ask(set: Register<SetKey>, direction: Direction) -> [Action; 3] {
 }
 
 fn leave(sink: &mut Sink) {
-    // Of other protocols some conntracks know nothing: they are judged by themselves.
-    for (ethertype, protocol) in [
-        (ethertype::IPV4, protocol::TCP),
-        (ethertype::IPV4, protocol::UDP),
-        (ethertype::IPV4, protocol::ICMP),
-        (ethertype::IPV6, protocol::TCP),
-        (ethertype::IPV6, protocol::UDP),
-        (ethertype::IPV6, protocol::ICMPV6),
-    ] {
-        let invalid = ct_state::invalid(Match::new().eth_type(ethertype).ip_proto(protocol));
-        sink.refuse(Table::Leave, Priority::Refusal, invalid, Reason::Invalid, Object::Nothing);
-    }
+    let invalid = ct_state::invalid(Match::new());
+    sink.refuse(Table::Leave, Priority::Refusal, invalid, Reason::Invalid, Object::Nothing);
     let free = SOURCE_SET.on(Match::new(), NO_SET);
     let all = MULTICAST.on(free.clone(), true);
     sink.lead(Table::Leave, Priority::Own, all, step(), [], Table::Flood);
