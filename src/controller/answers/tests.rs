@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 use weir_answer::Silence;
 use weir_model::{
-    Command, HypervisorFact, Ipv6Mode, Limits, NetworkId, NewFixedIp, NewNetwork, NewPort, NewSubnet, PortId, Record,
-    Request, Router, RouterId, RouterKey, SubnetId, Timestamp, Vif,
+    Command, HypervisorFact, Ipv6Mode, Limits, NetworkId, NewInterface, NewNetwork, NewPort, NewRouter, NewSubnet,
+    OldInterface, PortId, Request, RouterId, SubnetId, Timestamp, Vif,
 };
 use weir_openflow::message::PacketInReason;
 use weir_openflow::{Field, TableId};
@@ -38,10 +38,6 @@ fn cloud(plugged: bool) -> Topology {
     let mut vm = NewPort::new(VM, NETWORK, "red".into());
     vm.mac_address = Some("fa:16:3e:00:00:01".parse().expect("a link-layer address"));
     vm.binding_host = Some("h1".into());
-    let mut interface = NewPort::new(INTERFACE, NETWORK, "red".into());
-    interface.fixed_ips = Some(vec![NewFixedIp { subnet_id: None, ip_address: Some(address("2001:db8::1")) }]);
-    interface.device_owner = Some("network:router_interface_distributed".to_owned());
-    interface.device_id = Some(ROUTER.to_string());
     let host = HypervisorFact {
         name: "h1".into(),
         system_id: "system-1".to_owned(),
@@ -54,28 +50,22 @@ fn cloud(plugged: bool) -> Topology {
         Command::CreateNetworks(vec![NewNetwork::new(NETWORK, "red".into())]),
         Command::CreateSubnets(vec![ipv4, ipv6]),
         Command::ObserveHypervisor(host),
-        Command::CreatePorts(vec![vm, interface]),
+        Command::CreatePorts(vec![vm]),
+        Command::CreateRouters(vec![NewRouter::new(ROUTER, "red".into())]),
+        attach(INTERFACE),
     ];
     let topology = commands.into_iter().fold(Topology::new(Limits::default()), |topology, it| apply(&topology, it));
-    let router = Router {
-        id: ROUTER,
-        key: RouterKey(1),
-        project_id: "red".into(),
-        name: String::new(),
-        description: String::new(),
-        admin_state_up: true,
-        routes: Vec::new(),
-        distributed: true,
-        ha: false,
-        availability_zone_hints: Vec::new(),
-        tags: BTreeSet::new(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-        revision_number: 0,
-    };
-    let records: Vec<_> = topology.records().chain([Record::Router(Arc::new(router))]).collect();
-    let topology = Topology::load(Limits::default(), records.into_iter(), topology.revision()).expect("sound records");
     if plugged { apply(&topology, vif(VIF.0)) } else { topology }
+}
+
+/// Gives the router an interface with the gateway's address.
+fn attach(port: PortId) -> Command {
+    let subnet = SubnetId(Uuid::from_u128(4));
+    Command::AddRouterInterface { id: ROUTER, interface: NewInterface::Subnet { subnet, port } }
+}
+
+fn detach(port: PortId) -> Command {
+    Command::RemoveRouterInterface { id: ROUTER, interface: OldInterface::Port(port) }
 }
 
 /// A switch and the topology that is published.
@@ -242,12 +232,7 @@ fn a_change_is_told_soon_and_a_router_that_leaves_says_so() {
         assert!(scene.pass(Duration::from_millis(300)).len() <= 1);
     }
     scene.pass(Duration::from_secs(10));
-    scene.publish(|topology| {
-        let records = topology.records().filter(|record| !matches!(record, Record::Router(_)));
-        let revision = Revision(topology.revision().0 + 1);
-        let without = Topology::load(Limits::default(), records.collect::<Vec<_>>().into_iter(), revision);
-        apply(&without.expect("sound records"), vif(VIF.0))
-    });
+    scene.publish(|topology| apply(topology, detach(INTERFACE)));
     let sent = scene.pass(Duration::from_secs(3600));
     assert_eq!(sent.iter().map(lifetime).collect::<Vec<_>>(), [0]);
 }
@@ -264,16 +249,14 @@ fn where_a_router_is_is_announced_twice() {
     // The global address and the link-local one.
     let first = announced(scene.pass_all(Duration::from_secs(60)));
     assert_eq!(first.len(), 4);
-    scene.publish(|topology| {
-        let patch = weir_model::PortPatch {
-            mac_address: Some("fa:16:3e:00:00:99".parse().expect("a link-layer address")),
-            ..Default::default()
-        };
-        apply(topology, Command::UpdatePort { id: INTERFACE, patch: Box::new(patch), if_revision: None })
-    });
+    assert!(first.iter().all(|(_, from)| *from == first[0].1));
+    // The same addresses come back with another link-layer address.
+    let other = PortId(Uuid::from_u128(7));
+    scene.publish(|topology| apply(&apply(topology, detach(INTERFACE)), attach(other)));
+    let mac = scene.answers.snapshot.load().port(other).expect("the interface's port").mac_address;
     let then = announced(scene.pass_all(Duration::from_secs(60)));
     let to_vif = vec![Action::Output { port: VIF, max_len: 0 }];
-    assert_eq!(then, vec![(to_vif, Bytes::from_static(&[0xfa, 0x16, 0x3e, 0, 0, 0x99])); 4]);
+    assert_eq!(then, vec![(to_vif, Bytes::copy_from_slice(&mac.0)); 4]);
     assert_eq!(scene.answers.counts().announced, 8);
 }
 
