@@ -21,6 +21,7 @@ mod controller;
 mod error;
 mod hypervisor;
 mod interrupt;
+mod lease;
 mod namespace;
 mod ping;
 mod process;
@@ -47,6 +48,7 @@ pub use controller::Controller;
 pub use error::LabError;
 pub use hypervisor::Hypervisor;
 pub use interrupt::Interrupt;
+pub use lease::Lease;
 pub use namespace::{Namespace, veth};
 pub use ping::{Matrix, Outcome, Ping, Probe, Running, echo_requests};
 pub use process::Process;
@@ -312,6 +314,20 @@ impl Lab {
         vm.plug(self.host(host)?)?;
         vm.configure()?;
         Ok(vm)
+    }
+
+    /// Boots a VM that is told nothing: its kernel listens to routers, and [`Lab::lease`] asks for the rest.
+    pub fn boot_bare(&mut self, name: &str, host: &str, guest: Guest) -> Result<Vm, LabError> {
+        let vm = self.prepare(name, host, guest)?;
+        vm.plug(self.host(host)?)?;
+        vm.namespace().ip([format!("link set {DEVICE} up")])?;
+        Ok(vm)
+    }
+
+    /// Lets a VM ask for its IPv4 address by DHCP.
+    pub fn lease(&self, vm: &Vm) -> Result<Lease, LabError> {
+        self.interrupt.check()?;
+        Lease::ask(vm.namespace(), &self.state.name.directory())
     }
 
     /// Makes a VM that is neither plugged in nor configured.
