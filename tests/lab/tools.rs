@@ -19,6 +19,11 @@ fn hosts_and_flows_name_what_they_show() -> Tested {
         assert!(hosts.contains(word), "no {word} in\n{hosts}");
     }
 
+    let answers = weir(&["hosts", "--answers"]).run()?;
+    for word in ["h1", "h2", "ANSWERED", "LIMITED"] {
+        assert!(answers.contains(word), "no {word} in\n{answers}");
+    }
+
     let host = world.lab.host("h1")?;
     for bridge in BRIDGES {
         let live = weir(&["flows", "h1", bridge]).run()?;

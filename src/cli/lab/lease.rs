@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn events_are_told_apart() {
-        let text = "udhcpc: started\nevent=deconfig\ninterface=eth0\n\nevent=bound\nip=10.0.0.5\nrouter=10.0.0.1\n\nmore\n";
+        let text =
+            "udhcpc: started\nevent=deconfig\ninterface=eth0\n\nevent=bound\nip=10.0.0.5\nrouter=10.0.0.1\n\nmore\n";
         let all = Lease::all(text);
         let events: Vec<_> = all.iter().filter_map(|lease| lease.get("event")).collect();
         assert_eq!(events, ["deconfig", "bound"]);

@@ -165,6 +165,8 @@ fn a_question_is_answered_to_the_port_that_asked() {
     scene.switch.dropped();
     let counts = scene.answers.counts();
     assert_eq!((counts.answered[0], counts.dropped), (1, 1));
+    assert_eq!(scene.answers.counts_of(&"h1".into()), counts);
+    assert_eq!(scene.answers.counts_of(&"h2".into()), AnswerCounts::default());
 }
 
 #[test]

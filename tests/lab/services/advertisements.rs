@@ -65,7 +65,9 @@ fn solicit(vm: &Vm) -> Result<Option<Advertisement>, Failure> {
         }
         socket.set_read_timeout(Some(left))?;
         match socket.read(&mut buffer) {
-            Ok(length) if buffer[0] == 134 && length >= 16 => return Ok(Some(Advertisement(buffer[..length].to_vec()))),
+            Ok(length) if buffer[0] == 134 && length >= 16 => {
+                return Ok(Some(Advertisement(buffer[..length].to_vec())));
+            }
             Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error.into()),

@@ -10,8 +10,8 @@ use serde_json::json;
 use weir::cli::lab::wait::Look;
 use weir::cli::lab::{DEVICE, Lease, Ping, Vm};
 
-use super::message::{ACK, Client, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST, Said};
 use super::super::world::{Failure, Tested, World};
+use super::message::{ACK, Client, DECLINE, DISCOVER, INFORM, NAK, OFFER, RELEASE, REQUEST, Said};
 use super::{Net, own, router, shown};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);

@@ -79,4 +79,3 @@ fn no_other_subnet_is_served() -> Tested {
     }
     Ok(())
 }
-

@@ -138,10 +138,9 @@ fn what_is_too_long_for_a_network_on_the_way_is_sent_shorter() -> Tested {
     let chain = Chain::new(&world, [1450, 1300, 1450])?;
     let near = chain.boot(&mut world, "near", "h1", 1)?;
     let far = chain.boot(&mut world, "far", "h2", 3)?;
-    for (ipv6, gateway, reason) in [
-        (false, "10.1.0.1", "Frag needed and DF set (mtu = 1300)"),
-        (true, "fd00:1::1", "Packet too big: mtu=1300"),
-    ] {
+    for (ipv6, gateway, reason) in
+        [(false, "10.1.0.1", "Frag needed and DF set (mtu = 1300)"), (true, "fd00:1::1", "Packet too big: mtu=1300")]
+    {
         let to = own(&far, ipv6)?.to_string();
         wait_ping(&world, &near, &to, &[], &["ttl=62"])?;
         wait_ping(&world, &near, &to, &["-M", "do", "-s", "1350"], &[&format!("From {gateway}"), reason])?;
@@ -203,6 +202,12 @@ fn a_flood_of_questions_keeps_nobody_else_waiting() -> Tested {
         assert!(addresses.contains(&own(vm, false)?.to_string()), "{addresses}");
     }
     assert!(took < Duration::from_secs(5), "{took:?} for two leases");
+    world.wait("answers, and fewer of them than questions", || {
+        let answers = world.api.request("GET", "/weir/v1/hosts", None)?.body["hosts"][0]["answers"].take();
+        let answered = |kind: &str| answers["answered"][kind].as_u64().unwrap_or_default();
+        let both = answered("dhcpv4") >= 4 && (1..2000).contains(&answered("time_exceeded"));
+        Ok(Look::when(both && answers["limited"].as_u64() > Some(0), answers))
+    })?;
     println!("{} packets; two leases took {took:?}", sent.into_inner());
     Ok(())
 }
