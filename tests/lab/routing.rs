@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use weir::cli::lab::wait::Look;
-use weir::cli::lab::{Api, Guest, LabError, Vm};
+use weir::cli::lab::{Api, Echo, Guest, LabError, Vm};
 
 use super::world::{Failure, Tested, World, address, id};
 
@@ -51,12 +51,7 @@ impl Routed {
     }
 
     fn put(&self, action: &str, body: &Value) -> Result<Value, LabError> {
-        let path = format!("/v2.0/routers/{}/{action}", self.router);
-        let answer = self.api.request("PUT", &path, Some(body))?;
-        if answer.status == 200 {
-            return Ok(answer.body);
-        }
-        Err(LabError::Answer { path, reason: format!("{} {}", answer.status, answer.body) })
+        self.api.put(&format!("/v2.0/routers/{}/{action}", self.router), body)
     }
 
     /// Gives the router an interface in a subnet.
@@ -101,10 +96,8 @@ impl Routed {
 
 /// The TTL of the answer to a ping; none if there is no answer.
 fn ttl_of_answer(from: &Vm, to: IpAddr) -> Result<Option<u8>, LabError> {
-    let ping = from.namespace().tool("ping").args(["-n", "-c", "1", "-W", "1", &to.to_string()]).output()?;
-    let shown = String::from_utf8_lossy(&ping.stdout).into_owned();
-    let ttl = shown.split("ttl=").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-    Ok(ttl)
+    let seen = Echo::ask(from.namespace(), to, None)?;
+    Ok(if let Echo::Answered { ttl } = seen { Some(ttl) } else { None })
 }
 
 /// Waits until an answer comes with a TTL.

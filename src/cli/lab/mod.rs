@@ -18,6 +18,7 @@
 mod api;
 mod command;
 mod controller;
+mod echo;
 mod error;
 mod hypervisor;
 mod interrupt;
@@ -45,6 +46,7 @@ pub use api::{Answer, Api};
 pub(crate) use command::own_program;
 pub use command::{LabArgs, run};
 pub use controller::Controller;
+pub use echo::Echo;
 pub use error::LabError;
 pub use hypervisor::Hypervisor;
 pub use interrupt::Interrupt;

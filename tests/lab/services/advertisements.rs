@@ -141,7 +141,7 @@ fn without_a_router_nobody_advertises() -> Tested {
     wait_shown(&world, &vm, &addresses, &own(&vm, true)?.to_string())?;
     wait_shown(&world, &vm, &["-6", "route", "show"], "default via fe80:")?;
     let path = format!("/v2.0/routers/{id}/remove_router_interface");
-    super::put(&net.api, &path, &json!({"subnet_id": net.subnets[0]}))?;
+    net.api.put(&path, &json!({"subnet_id": net.subnets[0]}))?;
     world.wait("the end of the default route", || {
         let routes = shown(&vm, &["-6", "route", "show"])?;
         Ok(Look::when(!routes.contains("default"), routes))

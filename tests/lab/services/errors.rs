@@ -10,7 +10,7 @@ use weir::cli::lab::wait::Look;
 use weir::cli::lab::{DEVICE, LabError, Vm};
 
 use super::super::world::{Failure, Tested, World, id};
-use super::{Net, own, put};
+use super::{Net, own};
 
 /// Where a VM listens.
 const PORT: u16 = 7000;
@@ -45,7 +45,7 @@ impl Chain {
         for fixed_ip in fixed_ips {
             let port = json!({"network_id": nets[1].id, "fixed_ips": [fixed_ip]});
             let port = id(&nets[1].api.create("ports", port)?);
-            put(&nets[1].api, &format!("/v2.0/routers/{second}/add_router_interface"), &json!({"port_id": port}))?;
+            nets[1].api.put(&format!("/v2.0/routers/{second}/add_router_interface"), &json!({"port_id": port}))?;
         }
         let routes = |router: &str, destination: usize, hop: usize| -> Result<Value, LabError> {
             let routes = json!([
@@ -53,7 +53,7 @@ impl Chain {
                 {"destination": format!("fd00:{destination}::/64"), "nexthop": format!("fd00:2::{hop}")},
             ]);
             let path = format!("/v2.0/routers/{router}/add_extraroutes");
-            put(&nets[0].api, &path, &json!({"router": {"routes": routes}}))
+            nets[0].api.put(&path, &json!({"router": {"routes": routes}}))
         };
         routes(&first, 3, 2)?;
         routes(&second, 1, 1)?;

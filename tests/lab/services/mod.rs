@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use weir::cli::lab::wait::Look;
 use weir::cli::lab::{Api, DEVICE, Guest, LabError, Vm};
 
-use super::world::{Failure, World, id};
+use super::world::{World, address as own, id};
 
 /// How long an answer that must not come is waited for.
 const GRACE: Duration = Duration::from_millis(700);
@@ -69,18 +69,9 @@ impl Net {
 fn router<'a>(api: &Api, subnets: impl IntoIterator<Item = &'a String>) -> Result<String, LabError> {
     let router = id(&api.create("routers", json!({}))?);
     for subnet in subnets {
-        put(api, &format!("/v2.0/routers/{router}/add_router_interface"), &json!({"subnet_id": subnet}))?;
+        api.put(&format!("/v2.0/routers/{router}/add_router_interface"), &json!({"subnet_id": subnet}))?;
     }
     Ok(router)
-}
-
-/// Does what has a path of its own in the API.
-fn put(api: &Api, path: &str, body: &Value) -> Result<Value, LabError> {
-    let answer = api.request("PUT", path, Some(body))?;
-    if answer.status == 200 {
-        return Ok(answer.body);
-    }
-    Err(LabError::Answer { path: path.to_owned(), reason: format!("{} {}", answer.status, answer.body) })
 }
 
 /// What `ip` shows in a VM.
@@ -102,9 +93,4 @@ fn wait_link_local(world: &World, vm: &Vm) -> Result<(), LabError> {
         let text = shown(vm, &["-6", "address", "show", "dev", DEVICE, "scope", "link"])?;
         Ok(Look::when(text.contains("fe80:") && !text.contains("tentative"), text))
     })
-}
-
-/// The address of a VM's port, of which it may know nothing yet.
-fn own(vm: &Vm, ipv6: bool) -> Result<std::net::IpAddr, Failure> {
-    Ok(super::world::address(vm, ipv6)?)
 }
