@@ -3,7 +3,7 @@
 use crate::Bridge;
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use weir_model::{Direction, NetworkKey, PortKey, RouterKey, SetKey, Zone};
+use weir_model::{Direction, MacAddress, NetworkKey, PortKey, RouterKey, SetKey, Zone};
 use weir_openflow::{Action, Field, Match, Subfield};
 
 /// What can stand in a register.
@@ -39,6 +39,12 @@ impl Number for RouterKey {
 impl Number for Zone {
     fn number(self) -> u128 {
         u128::from(self.0)
+    }
+}
+
+impl Number for MacAddress {
+    fn number(self) -> u128 {
+        u128::from(self.to_u64())
     }
 }
 
@@ -222,14 +228,12 @@ pub const NEXT_HOP_V6: Register<Ipv6Addr> = Register::new("next_hop", Field::Xxr
 /// The network by which the packet came to the router that it is in. The whole register.
 pub const ARRIVAL: Register<NetworkKey> = Register::new("arrival", Field::Reg13, 0, 32);
 
-/// The network that the packet was sent in, before it came to any router. The whole register.
-pub const ORIGIN: Register<NetworkKey> = Register::new("origin", Field::Reg14, 0, 32);
-
-/// The bits of the origin that a network key can have.
-pub const ORIGIN_KEY: Register<NetworkKey> = Register::new("origin", Field::Reg14, 0, 24);
-
 /// The bits of the arrival that a network key can have.
 pub const ARRIVAL_KEY: Register<NetworkKey> = Register::new("arrival", Field::Reg13, 0, 24);
+
+/// The link-layer address by which a router sends the packet on. The packet has it only when it is known to go to a
+/// port: until then a router may still have to answer the sender.
+pub const OUTGOING_MAC: Register<MacAddress> = Register::new("outgoing_mac", Field::Xreg7, 0, 48);
 
 /// What the controller is asked about a packet. The numbers stand in packet-ins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,6 +266,20 @@ impl Punt {
         Self::HostUnreachable,
         Self::TooBig,
     ];
+
+    /// The question in a few words.
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Dhcpv4 => "A DHCP client's message",
+            Self::Dhcpv6 => "A DHCPv6 client's message",
+            Self::RouterSolicitation => "A router solicitation",
+            Self::TimeExceeded => "The packet may not pass another router",
+            Self::NoRoute => "The router has no route to the destination",
+            Self::HostUnreachable => "Nobody has the address that is next on the way",
+            Self::TooBig => "The packet is larger than the next network allows",
+        }
+    }
 
     /// The kind that has this number.
     #[must_use]
@@ -416,6 +434,12 @@ pub const REGISTERS: &[RegisterUse] = &[
         meaning: "No security group filters the packet.",
     },
     RegisterUse {
+        name: OF_ROUTER.name,
+        bits: OF_ROUTER.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The neighbour advertisement speaks of a router.",
+    },
+    RegisterUse {
         name: SOURCE_SET_KEY.name,
         bits: SOURCE_SET_KEY.bits,
         bridge: Some(Bridge::Integration),
@@ -464,6 +488,12 @@ pub const REGISTERS: &[RegisterUse] = &[
         meaning: "The IPv6 address that the packet goes to next.",
     },
     RegisterUse {
+        name: OUTGOING_MAC.name,
+        bits: OUTGOING_MAC.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The link-layer address by which the router sends the packet on.",
+    },
+    RegisterUse {
         name: PUNT.name,
         bits: PUNT.bits,
         bridge: Some(Bridge::Integration),
@@ -474,18 +504,6 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: ARRIVAL_KEY.bits,
         bridge: Some(Bridge::Integration),
         meaning: "Key of the network by which the packet came to the router.",
-    },
-    RegisterUse {
-        name: ORIGIN_KEY.name,
-        bits: ORIGIN_KEY.bits,
-        bridge: Some(Bridge::Integration),
-        meaning: "Key of the network that the packet was sent in, before it came to any router.",
-    },
-    RegisterUse {
-        name: OF_ROUTER.name,
-        bits: OF_ROUTER.bits,
-        bridge: Some(Bridge::Integration),
-        meaning: "The neighbour advertisement speaks of a router.",
     },
     RegisterUse {
         name: "crossing_key",

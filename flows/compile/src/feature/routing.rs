@@ -7,7 +7,7 @@ use crate::cookie::Object;
 use crate::packet::ethertype;
 use crate::reach::networks_of;
 use crate::register::{
-    ARRIVAL, ARRIVAL_KEY, DESTINATION_PORT, FROM_TUNNEL, NETWORK, NETWORK_KEY, NEXT_HOP_V4, NEXT_HOP_V6, ORIGIN_KEY,
+    ARRIVAL, ARRIVAL_KEY, DESTINATION_PORT, FROM_TUNNEL, NETWORK, NETWORK_KEY, NEXT_HOP_V4, NEXT_HOP_V6, OUTGOING_MAC,
     ROUTED, ROUTER, TOO_BIG,
 };
 use crate::{Circle, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use weir_model::{Change, Network, NetworkId, Port, PortKey, Router, Topology};
-use weir_openflow::{Action, Field, Match};
+use weir_openflow::{Action, Field, Match, Subfield};
 
 /// Routers.
 pub(super) struct Routing;
@@ -61,12 +61,12 @@ impl Feature for Routing {
                 }
                 if let Some(network) = touched.network() {
                     let sides = [touched.old, touched.new];
-                    let interfaces = sides.into_iter().flat_map(|side| side.interfaces_on(network.id));
-                    let routers = sides
-                        .into_iter()
-                        .flat_map(|side| side.interfaces_on(network.id).filter_map(move |port| side.router_of(port)));
-                    units.extend(interfaces.map(|port| Unit::Connected(port.key)));
-                    units.extend(routers.map(|router| Unit::Routes(router.key)));
+                    for side in sides {
+                        for port in side.interfaces_on(network.id) {
+                            units.insert(Unit::Connected(port.key));
+                            units.extend(side.router_of(port).map(|router| Unit::Routes(router.key)));
+                        }
+                    }
                 }
             }
             _ => {}
@@ -221,7 +221,7 @@ impl<'a> Interface<'a> {
         }
         let to = FROM_TUNNEL.on(NETWORK.on(Match::new().eth_dst(port.mac_address.0), network.key), false);
         let tag = Tag::of(Purpose::RouterMac, Object::Port(port.key));
-        let enter = [ROUTER.load(router.key), NETWORK_KEY.copy_to(&ARRIVAL_KEY), NETWORK_KEY.copy_to(&ORIGIN_KEY)];
+        let enter = [ROUTER.load(router.key), NETWORK_KEY.copy_to(&ARRIVAL_KEY)];
         sink.lead(Table::Forward, Priority::Own, to, tag, enter, Table::Router);
     }
 
@@ -285,8 +285,7 @@ impl<'a> Interface<'a> {
             (None, IpNet::V4(_)) => Action::copy(Field::Ipv4Dst, NEXT_HOP_V4.bits().field),
             (None, IpNet::V6(_)) => Action::copy(Field::Ipv6Dst, NEXT_HOP_V6.bits().field),
         };
-        let from = Action::set(Field::EthSrc, self.port.mac_address.to_u64().into());
-        let on = [towards, from, NETWORK.load(self.network.key)];
+        let on = [towards, OUTGOING_MAC.load(self.port.mac_address), NETWORK.load(self.network.key)];
         sink.lead(Table::Route, priority, matching, tag, on, Table::Mtu);
     }
 }
@@ -330,6 +329,7 @@ fn next_hop(bound: &Bound<'_>, sink: &mut Sink) {
     for fixed in &port.fixed_ips {
         let on = [
             Action::dec_ttl(),
+            Action::Move { src: OUTGOING_MAC.bits(), dst: Subfield::whole(Field::EthSrc) },
             Action::set(Field::EthDst, port.mac_address.to_u64().into()),
             DESTINATION_PORT.load(port.key),
             ROUTED.load(true),

@@ -3,7 +3,7 @@
 use super::Feature;
 use crate::cookie::Object;
 use crate::reach::component;
-use crate::register::{FROM_TUNNEL, HERE, NETWORK, ORIGIN, ROUTED, ZONE};
+use crate::register::{FROM_TUNNEL, HERE, NETWORK, ROUTED, ZONE};
 use crate::{Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,17 +64,15 @@ impl Feature for Zones {
         let tag = Tag::of(Purpose::Zone, Object::Network(key));
         let here = NETWORK.on(Match::new(), key);
         let routed = HERE.on(ROUTED.on(here.clone(), true), true);
-        // A packet that routers lead back to where it came from is of a connection within the network, for the answer
-        // may come directly.
-        let back = ORIGIN.on(routed.clone(), key);
-        for (priority, matching, zone) in [
-            (Priority::Object, FROM_TUNNEL.on(here, true), topology.zone(host, key)),
-            (Priority::Exception, back, topology.zone(host, key)),
-            (Priority::Object, routed, topology.zone(host, topology.domain(network))),
-        ] {
+        let (own, shared) = (topology.zone(host, key), topology.zone(host, topology.domain(network)));
+        for (matching, zone) in [(FROM_TUNNEL.on(here, true), own), (routed.clone(), shared)] {
             if let Some(zone) = zone {
-                sink.lead(Table::Zone, priority, matching, tag, [ZONE.load(zone)], Table::Track);
+                sink.lead(Table::Zone, Priority::Object, matching, tag, [ZONE.load(zone)], Table::Track);
             }
+        }
+        // A router may send a packet back into the network that it is from; the reply need not come by the router.
+        if let Some(own) = own.filter(|own| Some(*own) != shared) {
+            sink.lead(Table::Zone, Priority::Exception, ZONE.on(routed, own), tag, [], Table::Track);
         }
     }
 
