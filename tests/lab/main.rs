@@ -12,6 +12,7 @@ mod provisioning;
 mod repair;
 mod restart;
 mod routing;
+mod services;
 mod spoofing;
 mod status;
 mod switch;
