@@ -7,7 +7,7 @@ use crate::roster::{Audience, Roster, Shifts};
 use crate::{Bridge, Delta, Recipients, Sink, Touched, Unexpressed, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use weir_model::{Commit, HostKey, Topology};
+use weir_model::{Commit, HostKey, Hypervisor, Topology};
 use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
 
 /// The compiler's memory: every unit that several hypervisors share, encoded once.
@@ -178,21 +178,27 @@ impl Engine {
         }
     }
 
-    /// Everything that a bridge of a hypervisor must hold, encoded, grouped by unit.
+    /// Everything that a bridge of a hypervisor must hold, encoded, grouped by unit; nothing for one that is not known.
+    ///
+    /// What is shared with others is not looked up unit by unit: it is all that is kept for the hypervisor's circles.
     pub fn encoded<'a>(
         &'a self,
         host: HostKey,
         bridge: Bridge,
         topology: &'a Topology,
     ) -> impl Iterator<Item = (Unit, Arc<[EncodedEdit]>)> + 'a {
-        let units = units_for(host, topology).into_iter().filter(move |unit| unit.concerns(bridge));
-        units.map(move |unit| {
-            let circle = unit.scope(topology).circle();
-            let kept = circle.and_then(|(circle, _)| self.shared.get(&circle)?.get(&unit));
-            let edits = kept
-                .map_or_else(|| encode(unit.build(topology).edits(bridge)), |encoded| encoded.edits(bridge).clone());
-            (unit, edits)
-        })
+        let hypervisor = topology.hypervisor_by_key(host);
+        let circles = hypervisor.map(|hypervisor| Circle::of(hypervisor, topology)).unwrap_or_default();
+        let kept = circles.into_iter().filter_map(|circle| self.shared.get(&circle)).flatten();
+        let shared = kept
+            .filter(move |(_, encoded)| encoded.except != Some(host))
+            .map(move |(unit, encoded)| (*unit, encoded.edits(bridge).clone()));
+        let local = hypervisor.map(|hypervisor| local_units(hypervisor, topology)).unwrap_or_default();
+        let local = local
+            .into_iter()
+            .filter(move |unit| unit.concerns(bridge))
+            .map(move |unit| (unit, encode(unit.build(topology).edits(bridge))));
+        shared.chain(local).filter(|(_, edits)| !edits.is_empty())
     }
 
     /// How many units are kept.
@@ -226,12 +232,18 @@ pub fn units_for(host: HostKey, topology: &Topology) -> Vec<Unit> {
         let held = units_of(circle, topology).into_iter();
         units.extend(held.filter(|unit| unit.scope(topology).is_held_by(host, Some(circle))));
     }
-    let mut local = Vec::new();
-    for feature in FEATURES {
-        feature.of_host(hypervisor, topology, &mut local);
-    }
-    units.extend(local.into_iter().filter(|unit| unit.scope(topology).is_held_by(host, None)));
+    units.extend(local_units(hypervisor, topology));
     units.sort_unstable();
+    units
+}
+
+/// The units that nobody but a hypervisor holds.
+fn local_units(hypervisor: &Hypervisor, topology: &Topology) -> Vec<Unit> {
+    let mut units = Vec::new();
+    for feature in FEATURES {
+        feature.of_host(hypervisor, topology, &mut units);
+    }
+    units.retain(|unit| unit.scope(topology).is_held_by(hypervisor.key, None));
     units
 }
 

@@ -1,9 +1,15 @@
 //! Which units a change rebuilds, and who is told.
 
-use crate::cloud::{Cloud, bind, create_network, create_port, create_subnet, hypervisor, plug, port_id, update_port};
+use crate::cloud::{
+    Cloud, bind, create_network, create_port, create_subnet, group_id, hypervisor, plug, port_id, project, rule_id,
+    update_port,
+};
 use std::collections::BTreeMap;
 use weir_compile::{Bridge, Delta, Unit};
-use weir_model::{Command, PortKey, PortPatch, PortStatus};
+use weir_model::{
+    Command, Direction, Ethertype, NewSecurityGroup, NewSecurityGroupRule, PortKey, PortPatch, PortStatus, Protocol,
+    Remote,
+};
 use weir_openflow::{Action, Field, FlowTable};
 
 /// Three hypervisors; ports 1 and 2 on the first two in network 1, port 3 on the third in network 2.
@@ -153,5 +159,19 @@ fn what_cannot_be_expressed_is_told() {
     assert!(applied.deltas.is_empty());
     let applied = cloud.command(plug(1, 1, 65001));
     assert!(applied.unexpressed.iter().any(|one| one.to_string().contains("65001")));
+    cloud.command(Command::CreateSecurityGroups(vec![NewSecurityGroup::new(group_id(1), project())]));
+    let applied = cloud.command(Command::CreateSecurityGroupRules(vec![NewSecurityGroupRule {
+        id: rule_id(1),
+        security_group_id: group_id(1),
+        project_id: project(),
+        description: None,
+        direction: Direction::Ingress,
+        ethertype: Ethertype::V4,
+        protocol: Some(Protocol { number: 33, word: "dccp".to_owned() }),
+        port_range_min: Some(80),
+        port_range_max: Some(80),
+        remote: Remote::Anybody,
+    }]));
+    assert!(applied.unexpressed[0].to_string().contains("no switch finds ports in packets of protocol 33"));
     cloud.check();
 }
