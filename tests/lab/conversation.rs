@@ -98,6 +98,22 @@ impl Connection {
     pub(crate) fn try_open(from: &Vm, to: &Vm, target: SocketAddr) -> Result<Option<Self>, Failure> {
         let listener = to.namespace().within(|| TcpListener::bind(target))??;
         let Ok(client) = from.namespace().connect(target, PATIENCE) else { return Ok(None) };
+        Self::accept(client, &listener)
+    }
+
+    /// Opens one from an address that a VM has; none if it cannot be established.
+    pub(crate) fn try_open_from(from: &Vm, local: SocketAddr, to: &Vm, port: u16) -> Result<Option<Self>, Failure> {
+        let target = SocketAddr::new(address(to, local.is_ipv6())?, port);
+        let listener = to.namespace().within(|| TcpListener::bind(target))??;
+        let client = from.namespace().within(|| Socket::new(Domain::for_address(local), Type::STREAM, None))??;
+        client.bind(&local.into())?;
+        if client.connect_timeout(&target.into(), PATIENCE).is_err() {
+            return Ok(None);
+        }
+        Self::accept(client.into(), &listener)
+    }
+
+    fn accept(client: TcpStream, listener: &TcpListener) -> Result<Option<Self>, Failure> {
         let (server, _) = listener.accept()?;
         for end in [&client, &server] {
             end.set_nodelay(true)?;
@@ -159,6 +175,12 @@ impl Exchange {
     pub(crate) fn answers(&mut self) -> Result<bool, Failure> {
         self.number += 1;
         arrives(&self.server, &self.client, self.number)
+    }
+
+    /// Whether another VM, which has the client's address now, gets a datagram of the server.
+    pub(crate) fn taken_over(&mut self, by: &Vm) -> Result<bool, Failure> {
+        self.client = socket(by, self.client.local_addr()?)?;
+        self.answers()
     }
 }
 

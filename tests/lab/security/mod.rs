@@ -1,9 +1,19 @@
 //! Security groups on real switches.
 
 mod default_group;
+mod departure;
+mod explanation;
+mod icmp_error;
+mod multicast;
+mod no_window;
+mod port_security;
 mod remote_group;
+mod restart;
 mod revocation;
+mod rule;
+mod stateless;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -30,14 +40,6 @@ fn allow(api: &Api, group: &str, rule: Value) -> Result<String, LabError> {
     Ok(id(&api.create("security-group-rules", attributes)?))
 }
 
-/// Lets everything in of both versions of IP.
-fn open(api: &Api, group: &str) -> Result<(), LabError> {
-    for ethertype in ["IPv4", "IPv6"] {
-        allow(api, group, json!({"ethertype": ethertype}))?;
-    }
-    Ok(())
-}
-
 /// Waits until a change has come to the switches, for no longer than it may take.
 fn soon(world: &World, what: &str, mut look: impl FnMut() -> Result<bool, Failure>) -> Result<(), Failure> {
     let mut failure = None;
@@ -56,4 +58,12 @@ fn soon(world: &World, what: &str, mut look: impl FnMut() -> Result<bool, Failur
 /// Fails with what was seen instead.
 fn expect(what: &str, seen: Heard, expected: Heard) -> Result<(), Failure> {
     if seen == expected { Ok(()) } else { Err(format!("{what}: {seen:?} instead of {expected:?}").into()) }
+}
+
+/// The connections of an address that a hypervisor remembers.
+fn connections_of(world: &World, host: &str, address: IpAddr) -> Result<Vec<String>, LabError> {
+    let shown = world.lab.host(host)?.appctl(["dpctl/dump-conntrack"])?;
+    let [source, destination] = ["src", "dst"].map(|field| format!("{field}={address},"));
+    let lines = shown.lines().filter(|line| line.contains(&source) || line.contains(&destination));
+    Ok(lines.map(str::to_owned).collect())
 }
