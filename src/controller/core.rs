@@ -132,12 +132,13 @@ impl Controller {
                 steps.entry(switch).or_default().push(Step { revision: commit.revision.0, edits });
             }
             self.unsettle(&commit);
-            self.leave(&commit, &old, &new);
+            self.hand_over(&commit, &old, &new);
             old = new;
         }
         for (switch, steps) in steps {
             self.give(&switch, steps);
         }
+        self.flush_idle();
         batch.replies
     }
 

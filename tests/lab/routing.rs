@@ -1,12 +1,12 @@
 //! Routers: from network to network on the sender's own hypervisor.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::time::Duration;
+use std::net::IpAddr;
 
 use serde_json::{Value, json};
 use weir::cli::lab::wait::Look;
 use weir::cli::lab::{Api, Echo, Guest, LabError, Vm};
 
+use super::conversation::talks;
 use super::world::{Failure, Tested, World, address, id};
 
 /// A project with networks that share a router.
@@ -66,22 +66,35 @@ impl Routed {
 
     /// Boots a VM in the network `number`, whose addresses end in `last`.
     pub(crate) fn boot(&self, world: &mut World, name: &str, host: &str, number: u8, last: u8) -> Result<Vm, LabError> {
+        self.boot_with(world, name, host, (number, last), json!({}))
+    }
+
+    /// The same with more attributes of the port.
+    pub(crate) fn boot_with(
+        &self,
+        world: &mut World,
+        name: &str,
+        host: &str,
+        (number, last): (u8, u8),
+        more: Value,
+    ) -> Result<Vm, LabError> {
         let network = &self.networks[usize::from(number) - 1];
         let [v4, v6] = &network.subnets;
-        let port = id(&self.api.create(
-            "ports",
-            json!({
-                "name": name,
-                "network_id": network.id,
-                "binding:host_id": host,
-                "device_owner": "compute:nova",
-                "device_id": name,
-                "fixed_ips": [
-                    {"subnet_id": v4, "ip_address": format!("10.{}.0.{last}", network.number)},
-                    {"subnet_id": v6, "ip_address": format!("fd00:{}::{last}", network.number)},
-                ],
-            }),
-        )?);
+        let mut attributes = json!({
+            "name": name,
+            "network_id": network.id,
+            "binding:host_id": host,
+            "device_owner": "compute:nova",
+            "device_id": name,
+            "fixed_ips": [
+                {"subnet_id": v4, "ip_address": format!("10.{}.0.{last}", network.number)},
+                {"subnet_id": v6, "ip_address": format!("fd00:{}::{last}", network.number)},
+            ],
+        });
+        if let (Value::Object(attributes), Value::Object(more)) = (&mut attributes, more) {
+            attributes.extend(more);
+        }
+        let port = id(&self.api.create("ports", attributes)?);
         let vm = world.lab.boot(name, host, Guest::of_port(&world.api, &port)?)?;
         world.wait_status(&port, "ACTIVE")?;
         Ok(vm)
@@ -112,23 +125,6 @@ fn wait_ttl(world: &World, from: &Vm, to: IpAddr, ttl: u8) -> Result<(), LabErro
 fn tunnelled(world: &World, host: &str) -> Result<String, LabError> {
     let shown = world.lab.host(host)?.ofctl("dump-ports", "br-tun", &["weir-vxlan"])?;
     Ok(shown.lines().filter(|line| line.contains("pkts=")).collect())
-}
-
-/// Whether a TCP connection carries bytes both ways.
-fn talks(from: &Vm, to: &Vm, port: u16, ipv6: bool) -> Result<bool, Failure> {
-    let target = SocketAddr::new(address(to, ipv6)?, port);
-    let listener = to.namespace().within(|| TcpListener::bind(target))??;
-    let Ok(stream) = from.namespace().connect(target, Duration::from_secs(1)) else { return Ok(false) };
-    let (accepted, _) = listener.accept()?;
-    let exchange = |mut one: &std::net::TcpStream, mut other: &std::net::TcpStream| -> std::io::Result<bool> {
-        use std::io::{Read, Write};
-        other.set_read_timeout(Some(Duration::from_secs(1)))?;
-        one.write_all(b"hello")?;
-        let mut buffer = [0; 5];
-        other.read_exact(&mut buffer)?;
-        Ok(&buffer == b"hello")
-    };
-    Ok(exchange(&stream, &accepted)? && exchange(&accepted, &stream)?)
 }
 
 #[test]
