@@ -138,6 +138,8 @@ fn dhclient_gets_a_lease_and_renews_it_with_the_server() -> Tested {
         let seen = renewals.iter().any(|event| event["new_domain_name_servers"] == "192.0.2.99");
         Ok(Look::when(seen, format!("{renewals:?}")))
     })?;
+    let output = client.text("output");
+    assert!(output.contains("to 10.0.0.1 port 67\nDHCPACK"), "asked by unicast\n{output}");
     // Without a way to the server it asks everybody.
     vm.namespace().ip(["route replace blackhole 10.0.0.1/32"])?;
     let before = client.text("output").len();

@@ -1,11 +1,11 @@
 //! DHCP for IPv6.
 
 use serde_json::json;
-use weir::cli::lab::{DEVICE, LabError};
+use weir::cli::lab::{DEVICE, Echo, LabError};
 
 use super::super::world::{Tested, World};
 use super::dhclient::Dhclient;
-use super::{GRACE, Net, own, shown, wait_link_local};
+use super::{GRACE, Net, own, router, shown, wait_link_local, wait_shown};
 
 fn network(world: &World, mode: &str) -> Result<Net, LabError> {
     let mut ipv6 = json!({"cidr": "fd00:10::/64", "dns_nameservers": ["2001:db8::53"]});
@@ -24,6 +24,7 @@ fn text<'a>(event: &'a std::collections::BTreeMap<String, String>, name: &str) -
 fn a_stateful_subnet_gives_addresses() -> Tested {
     let mut world = World::new(1)?;
     let net = network(&world, "dhcpv6-stateful")?;
+    router(&net.api, &net.subnets)?;
     let options = json!({"extra_dhcp_opts": [
         {"opt_name": "domain-search", "opt_value": "blue.example", "ip_version": 6},
     ]});
@@ -39,6 +40,10 @@ fn a_stateful_subnet_gives_addresses() -> Tested {
         assert_eq!(text(&bound, "new_dhcp6_domain_search"), domain, "{bound:?}");
         assert_eq!(text(&bound, "new_max_life"), "86400", "{bound:?}");
         assert!(shown(vm, &["-6", "address", "show", "dev", DEVICE])?.contains(&address));
+        // The router has told the rest: what is on the link, and the way to everywhere.
+        let gateway = world.api.show("subnets", &net.subnets[0])?["gateway_ip"].as_str().unwrap_or_default().parse()?;
+        assert_eq!(Echo::ask(vm.namespace(), gateway, None)?, Echo::Answered { ttl: 64 });
+        wait_shown(&world, vm, &["-6", "route", "show"], "default via fe80:")?;
     }
     Ok(())
 }
