@@ -24,7 +24,7 @@ pub(crate) enum Talk {
 }
 
 /// What came of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Heard {
     /// Nothing arrived.
     Nothing,
@@ -90,8 +90,13 @@ impl Connection {
     /// Opens one.
     pub(crate) fn open(from: &Vm, to: &Vm, port: u16, ipv6: bool) -> Result<Self, Failure> {
         let target = SocketAddr::new(address(to, ipv6)?, port);
-        let refused = || format!("no connection of {} to {target}", from.name());
-        Ok(Self::try_open(from, to, target)?.ok_or_else(refused)?)
+        for _ in 0..3 {
+            // A SYN may be lost on a busy machine, and the next one of the same socket would come late.
+            if let Some(connection) = Self::try_open(from, to, target)? {
+                return Ok(connection);
+            }
+        }
+        Err(format!("no connection of {} to {target}", from.name()).into())
     }
 
     /// Opens one to an address that a VM has; none if it cannot be established.

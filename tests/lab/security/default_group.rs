@@ -23,7 +23,7 @@ fn all(pairs: &[(&Vm, &Vm)], expected: Heard) -> Tested {
                 scope.spawn(move || -> Result<(), Failure> {
                     for (ipv6, way) in [false, true].into_iter().flat_map(|ipv6| ways(port).map(|way| (ipv6, way))) {
                         let what = format!("{} to {}, {way:?}, ipv6 {ipv6}", from.name(), to.name());
-                        expect(&what, talk(way, from, to, ipv6)?, expected)?;
+                        expect(&what, || talk(way, from, to, ipv6), expected)?;
                     }
                     Ok(())
                 })

@@ -82,7 +82,7 @@ fn protection_that_is_lifted_and_put_back_counts_at_once() -> Tested {
     let far = world.boot(&tenant, "far", "h2", 13)?;
     let port = &vm.guest().port;
     for (client, ipv6) in [(&near, false), (&near, true), (&far, false), (&far, true)] {
-        expect(client.name(), talk(Talk::Tcp(80), client, &vm, ipv6)?, Heard::Nothing)?;
+        expect(client.name(), || talk(Talk::Tcp(80), client, &vm, ipv6), Heard::Nothing)?;
     }
     let lifted = json!({"security_groups": [], "port_security_enabled": false});
     tenant.api.update("ports", port, lifted)?;
@@ -90,7 +90,7 @@ fn protection_that_is_lifted_and_put_back_counts_at_once() -> Tested {
     for (client, ipv6) in [(&near, false), (&near, true), (&far, false), (&far, true)] {
         soon(&world, client.name(), || Ok(talk(Talk::Tcp(80), client, &vm, ipv6)? == Heard::Both))?;
         held.push(Connection::open(client, &vm, 80, ipv6)?);
-        expect("the other way", talk(Talk::Udp(80), &vm, client, ipv6)?, Heard::Nothing)?;
+        expect("the other way", || talk(Talk::Udp(80), &vm, client, ipv6), Heard::Nothing)?;
     }
     tenant.api.update("ports", port, json!({"port_security_enabled": true, "security_groups": [closed]}))?;
     for connection in &mut held {
@@ -101,7 +101,7 @@ fn protection_that_is_lifted_and_put_back_counts_at_once() -> Tested {
         assert!(!connection.answers()?);
     }
     for (client, ipv6) in [(&near, false), (&far, true)] {
-        expect(client.name(), talk(Talk::Udp(80), client, &vm, ipv6)?, Heard::Nothing)?;
+        expect(client.name(), || talk(Talk::Udp(80), client, &vm, ipv6), Heard::Nothing)?;
     }
     // What it could always do, it still can.
     let open = json!({"security_groups": [], "port_security_enabled": false});

@@ -28,13 +28,13 @@ fn a_rule_for_a_group_is_for_its_members_alone() -> Tested {
     let joins = world.boot_with(&tenant, "joins", "h2", 14, json!({"security_groups": [idle]}))?;
     for ipv6 in [false, true] {
         for member in [&near, &far] {
-            expect(member.name(), talk(Talk::Tcp(PORT), member, &server, ipv6)?, Heard::Both)?;
-            expect("another port", talk(Talk::Tcp(PORT + 1), member, &server, ipv6)?, Heard::Nothing)?;
-            expect("another protocol", talk(Talk::Udp(PORT), member, &server, ipv6)?, Heard::Nothing)?;
+            expect(member.name(), || talk(Talk::Tcp(PORT), member, &server, ipv6), Heard::Both)?;
+            expect("another port", || talk(Talk::Tcp(PORT + 1), member, &server, ipv6), Heard::Nothing)?;
+            expect("another protocol", || talk(Talk::Udp(PORT), member, &server, ipv6), Heard::Nothing)?;
         }
-        expect("no member", talk(Talk::Tcp(PORT), &joins, &server, ipv6)?, Heard::Nothing)?;
+        expect("no member", || talk(Talk::Tcp(PORT), &joins, &server, ipv6), Heard::Nothing)?;
     }
-    expect("the other way", talk(Talk::Tcp(PORT), &server, &near, false)?, Heard::Nothing)?;
+    expect("the other way", || talk(Talk::Tcp(PORT), &server, &near, false), Heard::Nothing)?;
 
     // A member that joins is one flow for each of its addresses and each set of groups that names the group.
     world.lab.wait_in_step()?;
@@ -62,7 +62,7 @@ fn a_rule_for_a_group_is_for_its_members_alone() -> Tested {
     for (ipv6, connection) in [false, true].into_iter().zip(&mut held) {
         soon(&world, "the end of the connection", || Ok(!connection.asks()?))?;
         assert!(!connection.answers()?, "nor the other way");
-        expect("no member any more", talk(Talk::Tcp(PORT), &joins, &server, ipv6)?, Heard::Nothing)?;
+        expect("no member any more", || talk(Talk::Tcp(PORT), &joins, &server, ipv6), Heard::Nothing)?;
     }
     assert!(stays.asks()? && stays.answers()?);
     Ok(())

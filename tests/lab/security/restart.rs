@@ -41,8 +41,8 @@ fn connections_outlive_the_controller_and_strangers_stay_out() -> Tested {
     for (stream, before) in streams.iter().zip(alone) {
         soon(&world, "a stream without a controller", || Ok(stream.received() > before))?;
     }
-    expect("a stranger", talk(Talk::Tcp(82), &beside, &server, false)?, Heard::Nothing)?;
-    expect("a member", talk(Talk::Tcp(82), &far, &server, false)?, Heard::Both)?;
+    expect("a stranger", || talk(Talk::Tcp(82), &beside, &server, false), Heard::Nothing)?;
+    expect("a member", || talk(Talk::Tcp(82), &far, &server, false), Heard::Both)?;
     world.lab.start_controller()?;
     world.lab.wait_in_step()?;
     for watch in watches {
@@ -59,7 +59,7 @@ fn connections_outlive_the_controller_and_strangers_stay_out() -> Tested {
         })?;
     }
     world.lab.wait_in_step()?;
-    expect("a stranger", talk(Talk::Tcp(83), &away, &server, false)?, Heard::Nothing)?;
+    expect("a stranger", || talk(Talk::Tcp(83), &away, &server, false), Heard::Nothing)?;
     for stream in streams {
         stream.end()?;
     }

@@ -47,7 +47,7 @@ fn a_deleted_rule_ends_its_connections_both_ways_and_no_others() -> Tested {
         soon(&world, "the end of the connection", || Ok(!connection.answers()?))?;
         assert!(!exchange.asks()? && !connection.asks()?);
         for way in [Talk::Tcp(7002), Talk::Udp(7005)] {
-            expect(client.name(), talk(way, client, &server, false)?, Heard::Nothing)?;
+            expect(client.name(), || talk(way, client, &server, false), Heard::Nothing)?;
         }
     }
     let before: Vec<_> = streams.iter().map(Stream::received).collect();

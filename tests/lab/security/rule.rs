@@ -41,15 +41,15 @@ fn ports_types_and_prefixes_are_held_to() -> Tested {
             [(8000, Heard::Nothing), (8003, Heard::Both), (8006, Heard::Both), (8007, Heard::Nothing)]
         {
             let what = format!("{} to port {port}", client.name());
-            expect(&what, talk(Talk::Tcp(port), client, &server, false)?, expected)?;
+            expect(&what, || talk(Talk::Tcp(port), client, &server, false), expected)?;
         }
-        expect("the other version", talk(Talk::Tcp(8003), client, &server, true)?, Heard::Nothing)?;
-        expect("another type of ICMPv6", talk(Talk::Ping, client, &server, true)?, Heard::Nothing)?;
+        expect("the other version", || talk(Talk::Tcp(8003), client, &server, true), Heard::Nothing)?;
+        expect("another type of ICMPv6", || talk(Talk::Ping, client, &server, true), Heard::Nothing)?;
     }
     // fd00:10::13 is not fd00:10::d, the prefix that is allowed.
     for (client, ping) in [(&near, Heard::Nothing), (&far, Heard::Both)] {
-        expect("ping by prefix", talk(Talk::Ping, client, &server, false)?, ping)?;
-        expect("datagram by prefix", talk(Talk::Udp(9000), client, &server, true)?, Heard::Nothing)?;
+        expect("ping by prefix", || talk(Talk::Ping, client, &server, false), ping)?;
+        expect("datagram by prefix", || talk(Talk::Udp(9000), client, &server, true), Heard::Nothing)?;
         assert!(!packet_arrives(client, &server, false, ICMP, &timestamp)?, "another type of ICMP");
     }
 
@@ -62,10 +62,10 @@ fn ports_types_and_prefixes_are_held_to() -> Tested {
     }
     soon(&world, "another type of ICMPv6", || Ok(talk(Talk::Ping, &near, &server, true)? == Heard::Both))?;
     for (client, datagram) in [(&near, Heard::Both), (&far, Heard::Both)] {
-        expect("datagram by prefix", talk(Talk::Udp(9000), client, &server, true)?, datagram)?;
+        expect("datagram by prefix", || talk(Talk::Udp(9000), client, &server, true), datagram)?;
         assert!(packet_arrives(client, &server, false, ICMP, &timestamp)?, "a timestamp request");
     }
-    expect("ping by prefix", talk(Talk::Ping, &near, &server, false)?, Heard::Nothing)
+    expect("ping by prefix", || talk(Talk::Ping, &near, &server, false), Heard::Nothing)
 }
 
 /// Puts addresses into an address group, or takes them out.
@@ -94,7 +94,7 @@ fn address_groups_are_followed_by_connections_under_way() -> Tested {
     let far = world.boot(&tenant, "far", "h2", 13)?;
     for ipv6 in [false, true] {
         for client in [&near, &far] {
-            expect(client.name(), talk(Talk::Tcp(443), client, &server, ipv6)?, Heard::Nothing)?;
+            expect(client.name(), || talk(Talk::Tcp(443), client, &server, ipv6), Heard::Nothing)?;
         }
     }
     let own = |vm| -> Result<Vec<String>, LabError> {
@@ -118,7 +118,7 @@ fn address_groups_are_followed_by_connections_under_way() -> Tested {
     for connection in stay {
         assert!(connection.asks()? && connection.answers()?);
     }
-    expect("who is out", talk(Talk::Tcp(443), &far, &server, false)?, Heard::Nothing)?;
+    expect("who is out", || talk(Talk::Tcp(443), &far, &server, false), Heard::Nothing)?;
 
     // A prefix that has them all, and the one that is everything.
     change(&tenant, &partners, "add_addresses", &["10.0.0.0/28".to_owned()])?;
@@ -127,7 +127,7 @@ fn address_groups_are_followed_by_connections_under_way() -> Tested {
     soon(&world, "no prefix", || Ok(talk(Talk::Tcp(443), &far, &server, false)? == Heard::Nothing))?;
     change(&tenant, &partners, "add_addresses", &["0.0.0.0/0".to_owned()])?;
     soon(&world, "all addresses", || Ok(talk(Talk::Tcp(443), &far, &server, false)? == Heard::Both))?;
-    expect("the other version", talk(Talk::Tcp(443), &far, &server, true)?, Heard::Nothing)
+    expect("the other version", || talk(Talk::Tcp(443), &far, &server, true), Heard::Nothing)
 }
 
 #[test]

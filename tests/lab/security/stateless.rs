@@ -29,9 +29,9 @@ fn stateless_groups_judge_each_packet_and_remember_nothing() -> Tested {
     let both = |what: &str, udp: Heard, tcp: Heard| -> Tested {
         for (client, ipv6) in [(&near, false), (&near, true), (&far, false), (&far, true)] {
             let what = format!("{what}, {}, ipv6 {ipv6}", client.name());
-            expect(&what, talk(Talk::Udp(53), client, &server, ipv6)?, udp)?;
-            expect(&what, talk(Talk::Tcp(80), client, &server, ipv6)?, tcp)?;
-            expect(&what, talk(Talk::Udp(54), client, &server, ipv6)?, Heard::Nothing)?;
+            expect(&what, || talk(Talk::Udp(53), client, &server, ipv6), udp)?;
+            expect(&what, || talk(Talk::Tcp(80), client, &server, ipv6), tcp)?;
+            expect(&what, || talk(Talk::Udp(54), client, &server, ipv6), Heard::Nothing)?;
         }
         Ok(())
     };
