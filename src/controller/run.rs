@@ -274,7 +274,9 @@ impl Running {
             }
             if ticked || self.posted.elapsed() >= POST {
                 self.posted = Instant::now();
-                self.board.post(self.controller.report(self.posted));
+                let mut posted = self.controller.report(self.posted);
+                posted.put_answers(|host| self.answers.counts_of(host).into());
+                self.board.post(posted);
             }
             if ticked && self.told.0.elapsed() >= TELL_ANSWERS {
                 self.tell_answers();

@@ -14,6 +14,7 @@ mod repair;
 mod restart;
 mod routing;
 mod security;
+mod services;
 mod spoofing;
 mod status;
 mod stream;

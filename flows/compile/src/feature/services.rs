@@ -9,7 +9,8 @@ use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use weir_model::{Change, Ipv6Mode, MacAddress, Port, Subnet, Topology};
+use std::sync::Arc;
+use weir_model::{Change, Ipv6Mode, MacAddress, Port, Router, Subnet, Topology};
 
 /// Servers of a network.
 pub(super) struct Services;
@@ -27,8 +28,9 @@ impl Feature for Services {
             units.extend(sides.iter().filter_map(|side| side.network(network)).map(|it| Unit::Services(it.key)));
         }
         units.extend(touched.network().map(|network| Unit::Services(network.key)));
+        let state = |side: &Option<Arc<Router>>| side.as_ref().map(|router| router.admin_state_up);
         if let Change::Router(diff) = touched.change
-            && let Some(router) = diff.last()
+            && let Some(router) = diff.last().filter(|_| state(&diff.before) != state(&diff.after))
         {
             for topology in [touched.old, touched.new] {
                 let networks = topology.interfaces_of(router.id).filter_map(|port| topology.network(port.network_id));

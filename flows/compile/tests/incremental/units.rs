@@ -1,14 +1,14 @@
 //! Which units a change rebuilds, and who is told.
 
 use crate::cloud::{
-    Cloud, bind, create_network, create_port, create_subnet, group_id, hypervisor, plug, port_id, project, rule_id,
-    update_port,
+    Cloud, bind, create_network, create_port, create_subnet, group_id, hypervisor, network_id, plug, port_id, project,
+    router_id, rule_id, subnet_id, update_port,
 };
 use std::collections::BTreeMap;
-use weir_compile::{Bridge, Delta, Unit};
+use weir_compile::{Applied, Bridge, Delta, Unit};
 use weir_model::{
-    Command, Direction, Ethertype, NewSecurityGroup, NewSecurityGroupRule, PortKey, PortPatch, PortStatus, Protocol,
-    Remote,
+    Command, Direction, Ethertype, NewInterface, NewRouter, NewSecurityGroup, NewSecurityGroupRule, NewSubnet, PortKey,
+    PortPatch, PortStatus, Protocol, Remote,
 };
 use weir_openflow::{Action, Field, FlowTable};
 
@@ -204,4 +204,55 @@ fn what_cannot_be_expressed_is_told() {
     }]));
     assert!(applied.unexpressed[0].to_string().contains("no switch finds ports in packets of protocol 33"));
     cloud.check();
+}
+
+/// A router with an interface in each of so many networks, which have a port each.
+fn wide_router(networks: u8) -> Cloud {
+    let mut cloud = Cloud::new();
+    for number in 1..=2 {
+        cloud.command(hypervisor(number, number));
+    }
+    cloud.command(Command::CreateRouters(vec![NewRouter::new(router_id(1), project())]));
+    for number in 1..=networks {
+        join(&mut cloud, number);
+    }
+    cloud
+}
+
+/// A network with a port, and an interface of the router; what the interface rebuilds.
+fn join(cloud: &mut Cloud, number: u8) -> Applied {
+    cloud.command(create_network(number));
+    let cidr = format!("10.{number}.0.0/24").parse().expect("a prefix");
+    let subnet = NewSubnet::new(subnet_id(number), network_id(number), project(), cidr);
+    cloud.command(Command::CreateSubnets(vec![subnet]));
+    cloud.command(create_port(number, number, Some(1 + number % 2)));
+    let interface = NewInterface::Subnet { subnet: subnet_id(number), port: port_id(100 + number) };
+    cloud.command(Command::AddRouterInterface { id: router_id(1), interface })
+}
+
+#[test]
+fn an_interface_more_rebuilds_as_much_whatever_the_router_has() {
+    let names = |networks: u8| {
+        let mut cloud = wide_router(networks);
+        let applied = join(&mut cloud, networks + 1);
+        cloud.check();
+        let own = [key(&cloud, networks + 1), key(&cloud, 101 + networks)];
+        let network = cloud.topology.network(network_id(networks + 1)).expect("the network is there").key;
+        let expected = |unit: &Unit| match *unit {
+            Unit::Interface(port)
+            | Unit::RouterAddress(port)
+            | Unit::Connected(port)
+            | Unit::NextHop(port)
+            | Unit::Neighbour(port)
+            | Unit::Admission(port)
+            | Unit::PortTunnel(port)
+            | Unit::Vif(port) => own.contains(&port),
+            Unit::Zone(_, of) | Unit::Services(of) | Unit::Mtu(of) | Unit::Mac(of, _) => of == network,
+            Unit::Routes(_) => true,
+            _ => false,
+        };
+        assert!(applied.rebuilt.iter().all(expected), "{:?}", Cloud::unit_names(&applied));
+        applied.rebuilt.len()
+    };
+    assert_eq!(names(2), names(20));
 }
