@@ -136,6 +136,36 @@ fn a_first_port_brings_the_whole_network_and_the_last_takes_it() {
     assert_eq!(Cloud::tables_of(&cloud, third), before);
 }
 
+/// What a switch took in before a change may still ask for the rules of the set that its port had.
+#[test]
+fn rules_that_no_port_is_held_to_any_more_may_go_later_and_nothing_else_may() {
+    let mut cloud = cloud();
+    cloud.command(Command::CreateSecurityGroups(vec![NewSecurityGroup::new(group_id(1), project())]));
+    let first = cloud.host("host1");
+    let old = cloud.topology.set_of(cloud.topology.port(port_id(1)).expect("the port is there")).expect("a set").key;
+    let other = PortPatch { security_groups: Some(vec![group_id(1)]), ..PortPatch::default() };
+    let applied = cloud.command(update_port(1, other));
+    let is_old = |delta: &Delta| matches!(delta.unit, Unit::Rules(set) | Unit::Remote(set, _) if set == old);
+    let (waiting, at_once): (Vec<&Delta>, Vec<&Delta>) = applied.deltas.iter().partition(|delta| delta.can_wait);
+    assert!(!waiting.is_empty() && waiting.iter().all(|delta| is_old(delta) && delta.recipients.iter().eq([first])));
+    assert!(at_once.iter().all(|delta| !(is_old(delta) && delta.recipients.contains(first))));
+
+    // A rule of a set that ports do have goes at once, and so does an address of a group that it names.
+    let group = cloud.topology.set_of(cloud.topology.port(port_id(2)).expect("the port is there")).expect("a set");
+    let group = *group.groups.first().expect("the default group");
+    let rule = cloud.topology.rules_of(group).next().expect("a rule").id;
+    let removed = cloud.command(Command::DeleteSecurityGroupRule { id: rule, if_revision: None });
+    let left = cloud.command(Command::DeletePort { id: port_id(2), if_revision: None });
+    for applied in [&removed, &left] {
+        let third = applied.deltas.iter().filter(|delta| delta.recipients.contains(cloud.host("host3")));
+        assert!(
+            third.clone().count() > 0 && third.clone().all(|delta| !delta.can_wait),
+            "{:?}",
+            Cloud::unit_names(applied)
+        );
+    }
+}
+
 #[test]
 fn an_endpoint_that_moves_is_followed_everywhere() {
     let mut cloud = cloud();
