@@ -148,6 +148,8 @@ purposes! {
     RouterSolicitation = 46, Network, "router solicitations";
     /// The address of a gateway that is no router's, asked for by DHCP clients.
     DhcpServer = 47, Network, "ARP answer of the DHCP server";
+    /// Connections that the port began or that were begun to it.
+    Connection = 48, Port, "a connection of the port";
     /// A known tunnel endpoint.
     TunnelSource = 50, Host, "tunnel packets from its endpoint";
     /// From the tunnel into a network.
@@ -265,6 +267,8 @@ reasons! {
     Unroutable = 27, "multicast, link-local or unspecified address for a router";
     /// No rule matches; the asking table decides.
     NoRule = 26, "no rule";
+    /// A reply about a connection that another port began, or that was begun to another port.
+    ForeignConnection = 28, "reply in a connection of other ports";
 }
 
 /// A cookie, taken apart.

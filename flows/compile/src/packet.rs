@@ -25,6 +25,7 @@ pub(crate) mod ct_state {
     use weir_openflow::{Field, Match};
 
     const NEW: u128 = 0x01;
+    const ESTABLISHED: u128 = 0x02;
     const RELATED: u128 = 0x04;
     const REPLY: u128 = 0x08;
     const INVALID: u128 = 0x10;
@@ -48,6 +49,21 @@ pub(crate) mod ct_state {
     /// Goes the way of the connection's first packet, or may be one.
     pub(crate) fn forward(matching: Match) -> Match {
         matching.with_masked(Field::CtState, TRACKED, REPLY | INVALID | TRACKED)
+    }
+
+    /// Answers a connection's packets, and is no error about them.
+    pub(crate) fn answer(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, REPLY | TRACKED, REPLY | RELATED | INVALID | TRACKED)
+    }
+
+    /// An error about a connection, that goes the way of the answers.
+    pub(crate) fn related_reply(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, REPLY | RELATED | TRACKED, REPLY | RELATED | INVALID | TRACKED)
+    }
+
+    /// Goes the way of the first packet of a connection that was answered.
+    pub(crate) fn established_forward(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, ESTABLISHED | TRACKED, NEW | ESTABLISHED | REPLY | INVALID | TRACKED)
     }
 
     /// Is an error about a connection.

@@ -170,6 +170,20 @@ pub const EXEMPT: Register<bool> = Register::new("exempt", Field::Reg2, 13, 1);
 /// Set on neighbour advertisements in the making that speak of a router.
 pub const OF_ROUTER: Register<bool> = Register::new("of_router", Field::Reg2, 14, 1);
 
+/// Set on the copies for several ports that have the destination address: any of them may answer.
+pub const SHARED: Register<bool> = Register::new("shared", Field::Reg2, 15, 1);
+
+/// The port that began the packet's connection, as the connection's label keeps it; 0 when its first packet came from the
+/// tunnel.
+pub const INITIATOR: Register<PortKey> = Register::new("initiator", Field::CtLabel, 0, 32);
+
+/// The port that the packet's connection was begun to, as the connection's label keeps it; 0 when several share the
+/// address.
+pub const RESPONDER: Register<PortKey> = Register::new("responder", Field::CtLabel, 32, 32);
+
+/// No port.
+pub const NO_PORT: PortKey = PortKey(0);
+
 /// No security groups: port security is off, or the port is elsewhere.
 pub const NO_SET: SetKey = SetKey(0);
 
@@ -438,6 +452,24 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: OF_ROUTER.bits,
         bridge: Some(Bridge::Integration),
         meaning: "The neighbour advertisement speaks of a router.",
+    },
+    RegisterUse {
+        name: SHARED.name,
+        bits: SHARED.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "A copy for one of several ports that have the destination address.",
+    },
+    RegisterUse {
+        name: INITIATOR.name,
+        bits: INITIATOR.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Key of the port that began the connection; 0 when its first packet came from the tunnel.",
+    },
+    RegisterUse {
+        name: RESPONDER.name,
+        bits: RESPONDER.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Key of the port that the connection was begun to; 0 when several ports share the address.",
     },
     RegisterUse {
         name: SOURCE_SET_KEY.name,

@@ -11,7 +11,7 @@ use crate::{CASES, text};
 use std::fs;
 use std::net::IpAddr;
 use weir_compile::{Bridge, bridge};
-use weir_model::MacAddress;
+use weir_model::Port;
 use weir_openflow::{Flow, FlowTable, Group, Meter};
 
 /// Both bridges with their fixed ports and VIFs numbered from 1.
@@ -123,19 +123,25 @@ impl Stage {
 
     /// The link-layer address of whoever has an address.
     fn mac(&self, address: &str) -> String {
-        self.holder(address).to_string()
+        self.holder(address).mac_address.to_string()
     }
 
     /// The link-local address of whoever has an address.
     fn link_local(&self, address: &str) -> String {
-        self.holder(address).link_local().to_string()
+        self.holder(address).mac_address.link_local().to_string()
     }
 
-    fn holder(&self, address: &str) -> MacAddress {
+    /// What a connection is labelled with that one port began to another.
+    fn label(&self, initiator: &str, responder: &str) -> String {
+        let [initiator, responder] = [initiator, responder].map(|address| u64::from(self.holder(address).key.0));
+        format!("ct_label={:#x}", responder << 32 | initiator)
+    }
+
+    fn holder(&self, address: &str) -> &Port {
         let address: IpAddr = address.parse().expect("an address");
         let mut ports = self.cloud.topology.ports();
         let port = ports.find(|port| port.fixed_ips.iter().any(|fixed| fixed.ip_address == address));
-        port.expect("a port has the address").mac_address
+        port.expect("a port has the address")
     }
 
     /// Follows a packet that enters br-int and that conntrack, if it is asked, finds in this state.

@@ -94,6 +94,7 @@ fn both_directions_are_tracked_in_one_zone_though_only_one_is_routed() {
     let there =
         format!("in_port=tap3,udp,dl_src={client},dl_dst={gateway},nw_src=10.0.1.21,nw_dst=192.168.5.5,nw_ttl=64");
     let back = format!("in_port=tap2,udp,dl_src={vpn},dl_dst={client},nw_src=192.168.5.5,nw_dst=10.0.1.21,nw_ttl=64");
+    let back = format!("{back},ct_state=trk|est,{}", stage.label("10.0.1.21", "10.0.1.9"));
     let (there, back) = (stage.trace(&there, "trk,new"), stage.trace(&back, "trk,est,rpl"));
     assert!(stage.reaches(&there, "tap2"), "{}", there.told);
     assert!(there.left().contains(&format!("dl_src={gateway},dl_dst={vpn}")), "{}", there.told);

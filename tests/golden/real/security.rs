@@ -11,6 +11,11 @@ fn tuple(source: &str, destination: &str, ports: &str) -> String {
 }
 
 impl Stage {
+    /// The connection of two ports that the switch has seen begin.
+    fn known(&self, source: &str, destination: &str, ports: &str) -> String {
+        format!("{},{}", tuple(source, destination, ports), self.label(source, destination))
+    }
+
     /// A packet between two ports of one network, as the sender's VIF gets it.
     fn packet(&self, tap: &str, kind: &str, from: &str, to: &str) -> String {
         let (source, destination) = (self.mac(from), self.mac(to));
@@ -44,16 +49,55 @@ fn a_member_comes_in_and_a_stranger_does_not() {
 fn a_reply_is_judged_by_the_rules_that_let_the_question_pass() {
     let stage = members();
     let reply = stage.packet("tap1", "tcp", "10.0.0.11", "10.0.0.14");
-    let trace = stage.on(&reply, &tuple("10.0.0.14", "10.0.0.11", TCP), "trk,est,rpl");
+    let trace = stage.on(&reply, &stage.known("10.0.0.14", "10.0.0.11", TCP), "trk,est,rpl");
     assert!(stage.reaches(&trace, "tap3") && !trace.end().contains("commit"), "{}", trace.told);
     assert_eq!((trace.asked("0x1"), trace.asked("0x1000001")), (1, 1), "{}", trace.told);
     // An error about the connection goes the same way, and so does nothing about a connection that may not be.
     let error = stage.packet("tap1", "icmp", "10.0.0.11", "10.0.0.14");
-    let trace = stage.on(&error, &tuple("10.0.0.14", "10.0.0.11", TCP), "trk,rel,rpl");
+    let trace = stage.on(&error, &stage.known("10.0.0.14", "10.0.0.11", TCP), "trk,rel,rpl");
     assert!(stage.reaches(&trace, "tap3"), "{}", trace.told);
     let reply = stage.packet("tap1", "tcp", "10.0.0.11", "10.0.0.13");
-    let trace = stage.on(&reply, &tuple("10.0.0.13", "10.0.0.11", TCP), "trk,est,rpl");
+    let trace = stage.on(&reply, &stage.known("10.0.0.13", "10.0.0.11", TCP), "trk,est,rpl");
     assert!(trace.drops(), "{}", trace.told);
+}
+
+#[test]
+fn a_reply_counts_for_the_ports_at_both_ends_only() {
+    let stage = members();
+    let reply = stage.packet("tap1", "tcp", "10.0.0.11", "10.0.0.14");
+    let of = tuple("10.0.0.14", "10.0.0.11", TCP);
+    let passes = |label: &str| {
+        let trace = stage.on(&reply, &format!("{of},{label}"), "trk,est,rpl");
+        assert!(stage.reaches(&trace, "tap3") != trace.drops(), "{}", trace.told);
+        !trace.drops()
+    };
+    assert!(passes(&stage.label("10.0.0.14", "10.0.0.11")));
+    // Somebody else began it, or it is another's to answer.
+    assert!(!passes(&stage.label("10.0.0.13", "10.0.0.11")));
+    assert!(!passes(&stage.label("10.0.0.14", "10.0.0.13")));
+    // Nobody in particular was asked; somebody elsewhere did ask.
+    let initiator = format!("ct_label={:#x}", stage.holder("10.0.0.14").key.0);
+    assert!(passes(&initiator));
+    assert!(!passes("ct_label=0"));
+}
+
+#[test]
+fn connections_are_labelled_with_the_ports_at_both_ends() {
+    let stage = members();
+    let (client, server) = ("10.0.0.14", "10.0.0.11");
+    let question = stage.packet("tap3", "tcp", client, server);
+    let (of, label) = (tuple(client, server, TCP), stage.label(client, server));
+    let label = label.trim_start_matches("ct_label=").to_owned();
+    let begun = stage.on(&question, &of, "trk,new");
+    assert!(begun.left().contains(&format!("label={label}")) || begun.end().contains(&label), "{}", begun.told);
+    let known = stage.on(&question, &stage.known(client, server, TCP), "trk,est");
+    assert!(stage.reaches(&known, "tap1") && !known.end().contains("commit"), "{}", known.told);
+    // Who began it has moved here; the server has the address of another that had it before.
+    for label in [format!("{:#x}", u64::from(stage.holder(server).key.0) << 32), stage.label(client, "10.0.0.13")] {
+        let label = label.trim_start_matches("ct_label=");
+        let moved = stage.on(&question, &format!("{of},ct_label={label}"), "trk,est");
+        assert!(stage.reaches(&moved, "tap1") && moved.end().contains("commit"), "{}", moved.told);
+    }
 }
 
 #[test]
@@ -72,7 +116,7 @@ fn a_rule_that_goes_takes_its_connections_with_it() {
     let client = ["rule web egress v4", "port client blue host=host1 ip=10.0.0.14", "plug client host1 3"];
     let again = [&client[..], &["rule web ingress v4 tcp 80"]].concat();
     let passes = |stage: &Stage, port: u16| {
-        let of = tuple("10.0.0.14", "10.0.0.11", &format!("ct_nw_proto=6,ct_tp_src=40000,ct_tp_dst={port}"));
+        let of = stage.known("10.0.0.14", "10.0.0.11", &format!("ct_nw_proto=6,ct_tp_src=40000,ct_tp_dst={port}"));
         let there = format!("{},tcp_src=40000,tcp_dst={port}", stage.packet("tap3", "tcp", "10.0.0.14", "10.0.0.11"));
         let back = format!("{},tcp_src={port},tcp_dst=40000", stage.packet("tap1", "tcp", "10.0.0.11", "10.0.0.14"));
         let (there, back) = (stage.on(&there, &of, "trk,est"), stage.on(&back, &of, "trk,est,rpl"));

@@ -47,9 +47,9 @@ impl Judge {
         let mut refusals = Vec::new();
         for to in &verdict.toward {
             let ruling = match verdict.deliveries.get(to) {
-                Some(packet) => self.firewall.judge(topology, from, *to, packet),
+                Some(packet) => self.firewall.judge(topology, from, *to, verdict.shared, packet),
                 // What is not plugged here might be elsewhere, for all that the sender's hypervisor knows.
-                None if self.firewall.departs(topology, from, packet) => continue,
+                None if self.firewall.departs(topology, from, *to, verdict.shared, packet) => continue,
                 None => Ruling::RefusedToSender,
             };
             if ruling != Ruling::Passes {

@@ -3,6 +3,8 @@
 mod policy;
 mod routing;
 
+pub(super) use policy::of_port;
+
 use super::Feature;
 use crate::bridge::{PATCH_INT, PATCH_TUN, VXLAN};
 use crate::cookie::Object;

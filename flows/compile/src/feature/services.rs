@@ -102,9 +102,9 @@ impl Feature for Services {
     }
 }
 
-/// Whether a port has an address, or may use it besides its own.
+/// Whether a port has an address, in whatever subnet of the network, or may use it besides its own.
 fn is_held(subnet: &Subnet, address: Ipv4Addr, topology: &Topology) -> bool {
-    topology.address_holder(subnet.id, address.into()).is_some()
+    topology.port_at(subnet.network_id, address.into()).is_some()
         || topology.ports_of(subnet.network_id).any(|port| may_use(port, address.into()))
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Feature, ports_of};
 use crate::cookie::Object;
-use crate::register::{DESTINATION_PORT, LOCAL_ONLY, NETWORK};
+use crate::register::{DESTINATION_PORT, LOCAL_ONLY, NETWORK, SHARED};
 use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_model::{HostKey, MacAddress, Port, PortKey, Topology};
@@ -82,7 +82,7 @@ impl Feature for Switching {
 /// A copy for every port. Of several ports of one hypervisor only the first may take the tunnel: what arrives there
 /// comes through this very flow again and is copied to all of them.
 fn copies(claims: &BTreeMap<HostKey, Vec<PortKey>>) -> Vec<Action> {
-    let mut actions = Vec::new();
+    let mut actions = vec![SHARED.load(true)];
     let mut local_only = false;
     for ports in claims.values() {
         for (position, &port) in ports.iter().enumerate() {

@@ -34,7 +34,16 @@ pub(crate) fn plugged(port: &Port, topology: &Topology) -> Option<PortNo> {
 
 impl Feature for Plug {
     fn tables(&self) -> &'static [Table] {
-        &[Table::Classify, Table::Destination, Table::Punt, Table::Deliver, Table::Flood]
+        &[
+            Table::Classify,
+            Table::Destination,
+            Table::Leave,
+            Table::Enter,
+            Table::Commit,
+            Table::Punt,
+            Table::Deliver,
+            Table::Flood,
+        ]
     }
 
     fn dirty(&self, touched: &Touched<'_>, units: &mut BTreeSet<Unit>) {
@@ -78,13 +87,17 @@ impl Feature for Plug {
         if let Some(zone) = topology.zone(host.key, network.key) {
             name.push(ZONE.load(zone));
         }
+        let is_stateful = topology.set_of(port).is_some_and(|set| topology.is_stateful(set));
         if let Some(set) = topology.set_of(port) {
             name.push(SOURCE_SET.load(set.key));
             here.push(DESTINATION_SET.load(set.key));
-            if topology.is_stateful(set) {
+            if is_stateful {
                 name.push(SOURCE_STATEFUL.load(true));
                 here.push(DESTINATION_STATEFUL.load(true));
             }
+        }
+        if is_stateful {
+            super::base::of_port(port, Tag::of(Purpose::Connection, object), sink);
         }
         let tag = Tag::of(Purpose::FromVif, object);
         sink.lead(Table::Classify, Priority::Object, from, tag, name, Table::Admission);

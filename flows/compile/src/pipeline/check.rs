@@ -73,8 +73,9 @@ impl TableSpec {
                     self.check_verb(Verb::Track);
                     self.check_target(self.next, *table);
                 }
-                Action::Ct(Ct { flags: CtFlags { commit: true, .. }, table: None, .. }) => {
+                Action::Ct(Ct { flags: CtFlags { commit: true, .. }, table: None, exec, .. }) => {
                     self.check_verb(Verb::Commit);
+                    self.check_actions(exec);
                 }
                 Action::DecTtl { .. } => self.check_verb(Verb::DecrementTtl),
                 Action::CheckPktLarger { dst, .. } => {
@@ -205,7 +206,7 @@ mod tests {
                 for field in read.filter(|field| internal.contains(field)) {
                     assert!(set.contains(&field), "{} reads {field:?}, which may not be set", spec.name);
                 }
-                // Packets from the tunnel have no source port, and no table after the admission asks for it.
+                // Packets from the tunnel have the source port 0, as registers are by themselves.
                 set.extend(spec.sets.iter().copied());
                 ways.extend(spec.next.iter().chain(spec.visits).map(|next| (*next, set.clone())));
             }

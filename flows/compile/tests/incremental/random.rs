@@ -76,7 +76,12 @@ fn command() -> impl Strategy<Value = Command> {
         4 => (port.clone(), patch()).prop_map(|(port, patch)| update_port(port, patch)),
         2 => port.clone().prop_map(|port| Command::DeletePort { id: port_id(port), if_revision: None }),
         1 => network.clone().prop_map(|network| Command::DeleteNetwork { id: network_id(network), if_revision: None }),
+        2 => (network.clone(), 1u8..20).prop_map(|(network, host)| crossed_subnet(network, host)),
         1 => network.clone().prop_map(|network| Command::DeleteSubnet { id: subnet_id(network), if_revision: None }),
+        1 => network.clone().prop_map(|network| Command::DeleteSubnet {
+            id: subnet_id(network + 200),
+            if_revision: None,
+        }),
         2 => (network, any::<bool>()).prop_map(|(network, up)| Command::UpdateNetwork {
             id: network_id(network),
             patch: NetworkPatch { admin_state_up: Some(up), ..NetworkPatch::default() },
@@ -99,6 +104,14 @@ fn command() -> impl Strategy<Value = Command> {
 fn routed_subnet(number: u8, network: u8, cidr: &str) -> Command {
     let cidr = cidr.parse().expect("a prefix");
     Command::CreateSubnets(vec![NewSubnet::new(subnet_id(number), network_id(network), project(), cidr)])
+}
+
+/// A subnet whose gateway is an address of the network's first subnet.
+fn crossed_subnet(network: u8, host: u8) -> Command {
+    let cidr = format!("192.168.{network}.0/24").parse().expect("a prefix");
+    let mut subnet = NewSubnet::new(subnet_id(network + 200), network_id(network), project(), cidr);
+    subnet.gateway_ip = Some(Some(IpAddr::from([10, network, 0, host])));
+    Command::CreateSubnets(vec![subnet])
 }
 
 /// Routers, their interfaces and routes.

@@ -10,11 +10,11 @@ pub use rule::View;
 
 use crate::packet::{ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP, Packet, Tracking, protocol};
 use crate::switch::Conntrack;
-use crate::switch::conntrack::{CT_INVALID, CT_NEW, CT_REPLY};
+use crate::switch::conntrack::{CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_REPLY};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
-use weir_model::{Direction, HostName, NetworkKey, Port, PortId, Topology};
+use weir_model::{Direction, HostName, NetworkKey, Port, PortId, PortKey, Topology};
 use weir_openflow::message::{CtFlush, CtTuple};
 
 /// Whether a packet passes.
@@ -34,6 +34,70 @@ enum Filter {
     Off,
     Stateless,
     Stateful,
+}
+
+/// The ports at both ends of a packet's way, as one hypervisor sees them.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    /// The sender; none if it is elsewhere.
+    sender: Option<PortKey>,
+    /// Who is to get the packet.
+    receiver: PortKey,
+    /// Whether the receiver is plugged here.
+    here: bool,
+    /// Whether the receiver's groups let replies pass.
+    stateful: bool,
+    /// Whether the receiver may speak for whole prefixes, and so be on the way of others' connections.
+    transit: bool,
+    /// Whether the receiver shares the address with other ports.
+    shared: bool,
+}
+
+/// What is kept with a connection: who began it in the lower 32 bits, to whom above; 0 for who is not known.
+const INITIATOR: u128 = 0xffff_ffff;
+const RESPONDER: u128 = INITIATOR << 32;
+
+fn initiator(tracking: &Tracking) -> u128 {
+    tracking.label & INITIATOR
+}
+
+fn responder(tracking: &Tracking) -> u128 {
+    (tracking.label & RESPONDER) >> 32
+}
+
+/// Whether the VM behind a port may speak for whole prefixes.
+fn is_transit(port: &Port) -> bool {
+    port.allowed_address_pairs.iter().any(|pair| pair.ip_address.prefix_len() < pair.ip_address.max_prefix_len())
+}
+
+impl Ends {
+    /// Both are plugged here.
+    fn of(sender: &Port, receiver: &Port, topology: &Topology, shared: bool) -> Self {
+        let stateful = filter(topology, receiver) == Filter::Stateful;
+        let transit = is_transit(receiver);
+        Self { sender: Some(sender.key), receiver: receiver.key, here: true, stateful, transit, shared }
+    }
+
+    /// What a packet that passed adds to its connection, as value and mask; none if all is known.
+    fn noted(&self, tracking: &Tracking) -> Option<(u128, u128)> {
+        let begun = (self.sender.map_or(0, |key| u128::from(key.0)), INITIATOR);
+        let taken = (u128::from(self.receiver.0) << 32, RESPONDER);
+        let is_first = initiator(tracking) == 0;
+        let counts = (self.stateful || !self.here) && !self.shared;
+        if tracking.state & CT_NEW != 0 {
+            let nothing = (0, 0);
+            let (begun, taken) = (if is_first { begun } else { nothing }, if counts { taken } else { nothing });
+            return Some((begun.0 | taken.0, begun.1 | taken.1));
+        }
+        if tracking.state & (CT_ESTABLISHED | CT_REPLY) != CT_ESTABLISHED {
+            return None;
+        }
+        if self.sender.is_some() && is_first {
+            return Some(begun);
+        }
+        let is_other = responder(tracking) != u128::from(self.receiver.0);
+        (self.here && counts && !self.transit && is_other).then_some(taken)
+    }
 }
 
 /// The connections of one hypervisor, and which networks it has zones for.
@@ -161,8 +225,9 @@ impl Firewall {
 
     /// Whether a packet passes from one port to another. It remembers the connection if the packet begins one.
     ///
-    /// The packet is as the receiver would get it: rules do not see what routers change.
-    pub fn judge(&mut self, topology: &Topology, from: PortId, to: PortId, packet: &Packet) -> Ruling {
+    /// The packet is as the receiver would get it: rules do not see what routers change. The receiver may share the
+    /// address with other ports.
+    pub fn judge(&mut self, topology: &Topology, from: PortId, to: PortId, shared: bool, packet: &Packet) -> Ruling {
         let (Some(sender), Some(receiver)) = (topology.port(from), topology.port(to)) else {
             return Ruling::RefusedToSender;
         };
@@ -184,17 +249,20 @@ impl Firewall {
         };
         let leaves = |tracking: Option<&Tracking>| passes(topology, sender, Direction::Egress, &view, tracking);
         let enters = |tracking: Option<&Tracking>| passes(topology, receiver, Direction::Ingress, &view, tracking);
+        let ends = Ends::of(sender, receiver, topology, shared);
         if here.name != there.name {
-            if !self.pass(&here.name, source.key, filters.0 == Filter::Stateful, packet, leaves) {
+            let begins = Ends { here: false, ..ends };
+            if !self.pass(&here.name, source.key, filters.0 == Filter::Stateful, packet, Some(begins), leaves) {
                 return Ruling::RefusedToSender;
             }
-            let passes = self.pass(&there.name, destination.key, filters.1 == Filter::Stateful, packet, enters);
+            let ends = Some(Ends { sender: None, ..ends });
+            let passes = self.pass(&there.name, destination.key, filters.1 == Filter::Stateful, packet, ends, enters);
             return if passes { Ruling::Passes } else { Ruling::RefusedToReceiver };
         }
         let zone = if source.id == destination.id { source.key } else { zone::domain(topology, source) };
         let is_tracked = filters.0 == Filter::Stateful || filters.1 == Filter::Stateful;
         let mut ruling = Ruling::RefusedToSender;
-        self.pass(&here.name, zone, is_tracked, packet, |tracking| {
+        self.pass(&here.name, zone, is_tracked, packet, Some(ends), |tracking| {
             if leaves(tracking) {
                 ruling = if enters(tracking) { Ruling::Passes } else { Ruling::RefusedToReceiver };
             }
@@ -204,16 +272,20 @@ impl Firewall {
     }
 
     /// Whether a packet leaves its sender for another hypervisor, whatever becomes of it there.
-    pub fn departs(&mut self, topology: &Topology, from: PortId, packet: &Packet) -> bool {
-        self.leaves(topology, from, packet, true)
+    pub fn departs(&mut self, topology: &Topology, from: PortId, to: PortId, shared: bool, packet: &Packet) -> bool {
+        let (Some(sender), Some(receiver)) = (topology.port(from), topology.port(to)) else {
+            return false;
+        };
+        let ends = Ends { here: false, ..Ends::of(sender, receiver, topology, shared) };
+        self.leaves(topology, from, packet, Some(ends))
     }
 
     /// Whether a packet leaves its sender for a router of the network, which answers it on the spot.
     pub fn asks(&mut self, topology: &Topology, from: PortId, packet: &Packet) -> bool {
-        self.leaves(topology, from, packet, false)
+        self.leaves(topology, from, packet, None)
     }
 
-    fn leaves(&mut self, topology: &Topology, from: PortId, packet: &Packet, begins: bool) -> bool {
+    fn leaves(&mut self, topology: &Topology, from: PortId, packet: &Packet, ends: Option<Ends>) -> bool {
         let Some(sender) = topology.port(from) else {
             return false;
         };
@@ -227,12 +299,9 @@ impl Firewall {
         let Some(view) = View::of(packet) else {
             return false;
         };
-        let mut leaves = false;
-        self.pass(&host.name, network.key, filter == Filter::Stateful, packet, |tracking| {
-            leaves = passes(topology, sender, Direction::Egress, &view, tracking);
-            leaves && begins
-        });
-        leaves
+        self.pass(&host.name, network.key, filter == Filter::Stateful, packet, ends, |tracking| {
+            passes(topology, sender, Direction::Egress, &view, tracking)
+        })
     }
 
     /// Whether a port may send or get a packet for the whole network, which is judged by itself.
@@ -242,13 +311,15 @@ impl Firewall {
             || View::of(packet).is_some_and(|view| Self::permits(topology, port, direction, &view))
     }
 
-    /// Asks whether a packet passes, given what a hypervisor knows of it, and remembers the connection if so.
+    /// Asks whether a packet passes, given what a hypervisor knows of it, and remembers the connection if so and if the
+    /// packet goes to a port.
     fn pass(
         &mut self,
         host: &HostName,
         network: NetworkKey,
         is_tracked: bool,
         packet: &Packet,
+        ends: Option<Ends>,
         passes: impl FnOnce(Option<&Tracking>) -> bool,
     ) -> bool {
         if !is_tracked {
@@ -258,23 +329,32 @@ impl Firewall {
         let memory = self.memories.entry(host.clone()).or_default();
         let next = memory.zones.len() as u16 + 1;
         let zone = *memory.zones.entry(network).or_insert(next);
-        let tracking = memory.conntrack.look_up(packet, zone, false, now);
+        let tracking = memory.conntrack.look_up(packet, zone, now);
         let passed = passes(Some(&tracking));
-        if passed && tracking.state & CT_NEW != 0 {
-            memory.conntrack.look_up(packet, zone, true, now);
+        if let Some(label) = ends.filter(|_| passed).and_then(|ends| ends.noted(&tracking)) {
+            memory.conntrack.commit(packet, zone, label, now);
         }
         passed
     }
 }
 
-/// Whether a packet passes a port's filter. Answers are judged as what they answer, which went the other way.
+/// Whether a packet passes a port's filter. Answers are judged as what they answer, which went the other way, if that was
+/// to or from this very port; errors may come from anybody on the way.
 fn passes(topology: &Topology, port: &Port, direction: Direction, view: &View, tracking: Option<&Tracking>) -> bool {
     match (filter(topology, port), tracking) {
         (Filter::Off, _) => true,
         (Filter::Stateful, Some(tracking)) if tracking.state & CT_INVALID == 0 => {
             let reply = tracking.state & CT_REPLY != 0;
             let asked = if reply { other(direction) } else { direction };
-            Firewall::permits(topology, port, asked, &view.original(tracking, reply))
+            let is_own = match direction {
+                _ if is_transit(port) => true,
+                Direction::Ingress => initiator(tracking) == u128::from(port.key.0),
+                Direction::Egress => {
+                    let anybody = tracking.state & CT_RELATED != 0 || responder(tracking) == 0;
+                    anybody || responder(tracking) == u128::from(port.key.0)
+                }
+            };
+            (is_own || !reply) && Firewall::permits(topology, port, asked, &view.original(tracking, reply))
         }
         (Filter::Stateful, _) => {
             let can_be_tracked =

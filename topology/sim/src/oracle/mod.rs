@@ -27,6 +27,8 @@ pub struct Verdict {
     /// The ports that a packet for somebody in particular is sent towards, whether they can take it or not: the sender's
     /// hypervisor does not know what is plugged into another.
     pub toward: BTreeSet<PortId>,
+    /// Whether several ports, the sender perhaps among them, have the destination address.
+    pub shared: bool,
     /// Whether the packet is for the whole network.
     pub flooded: bool,
     /// What the sender must get instead, for a question that the network answers itself.
@@ -105,14 +107,17 @@ pub fn verdict(topology: &Topology, from: PortId, packet: &Packet) -> Verdict {
         .filter(|other| flooded || receives(topology, other, fields.eth_dst))
         .map(|other| (other.id, packet.clone()))
         .collect();
-    let toward = others()
+    let mut toward: BTreeSet<PortId> = topology
+        .ports_of(network.id)
         .filter(|other| !flooded && is_vm(topology, other))
         .filter(|other| other.admin_state_up && topology.bound_host(other).is_some())
         .filter(|other| receives(topology, other, fields.eth_dst))
         .map(|other| other.id)
         .collect();
+    let shared = toward.len() > 1;
+    toward.remove(&from);
     let reason = if flooded { "to the whole network" } else { "to who has the address" };
-    Verdict { deliveries, toward, flooded, reason, ..Verdict::default() }
+    Verdict { deliveries, toward, shared, flooded, reason, ..Verdict::default() }
 }
 
 /// Whether a port gets what is sent to a link-layer address: its own, or one that it has by an address pair and that is

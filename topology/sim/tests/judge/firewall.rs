@@ -190,12 +190,12 @@ fn what_links_are_made_of_passes_anyway() {
     let (src, dst) = (v6(1, 11), v6(1, 12));
     for kind in [130, 131, 132, 133, 134, 135, 136, 143] {
         let packet = frame(11, 12).icmp(src, dst, kind, 0, &[0; 20]);
-        assert_eq!(firewall.judge(&topology, port_id(11), port_id(12), &packet), Ruling::Passes, "type {kind}");
+        assert_eq!(firewall.judge(&topology, port_id(11), port_id(12), false, &packet), Ruling::Passes, "type {kind}");
     }
     let arp = frame(11, 12).arp_reply([10, 0, 1, 11].into(), [10, 0, 1, 12].into());
-    assert_eq!(firewall.judge(&topology, port_id(11), port_id(12), &arp), Ruling::Passes);
+    assert_eq!(firewall.judge(&topology, port_id(11), port_id(12), false, &arp), Ruling::Passes);
     for packet in [frame(11, 12).icmp(src, dst, 137, 0, &[0; 20]), frame(11, 12).raw(0x88b5, &[0; 46])] {
-        assert_eq!(firewall.judge(&topology, port_id(11), port_id(12), &packet), Ruling::RefusedToSender);
+        assert_eq!(firewall.judge(&topology, port_id(11), port_id(12), false, &packet), Ruling::RefusedToSender);
     }
 }
 

@@ -71,7 +71,13 @@ pub(super) const LEAVE: TableSpec = TableSpec {
     id: TableId(43),
     name: "leave",
     purpose: "Asks the sender's egress rules, or its ingress rules about replies to connections that came to it.",
-    matches: &[bits(field::FLAGS), exact(field::SOURCE_SET), bits(Field::CtState)],
+    matches: &[
+        bits(field::FLAGS),
+        exact(field::SOURCE),
+        exact(field::SOURCE_SET),
+        bits(Field::CtState),
+        bits(Field::CtLabel),
+    ],
     sets: &[field::SUBJECT],
     reads: &[field::SOURCE_SET],
     verbs: &[],
@@ -79,7 +85,7 @@ pub(super) const LEAVE: TableSpec = TableSpec {
     visits: &[Table::Rules],
     returns: &[],
     miss: Miss::Drop(Reason::EgressRules),
-    drops: &[Reason::Invalid],
+    drops: &[Reason::Invalid, Reason::ForeignConnection],
 };
 
 pub(super) const LEFT: TableSpec = TableSpec {
@@ -105,7 +111,13 @@ pub(super) const ENTER: TableSpec = TableSpec {
     id: TableId(45),
     name: "enter",
     purpose: "Asks the receiver's ingress rules, or its egress rules about replies to connections that it began.",
-    matches: &[bits(field::FLAGS), exact(field::DESTINATION_SET), bits(Field::CtState)],
+    matches: &[
+        bits(field::FLAGS),
+        exact(field::DESTINATION),
+        exact(field::DESTINATION_SET),
+        bits(Field::CtState),
+        bits(Field::CtLabel),
+    ],
     sets: &[field::SUBJECT],
     reads: &[field::DESTINATION_SET],
     verbs: &[],
@@ -113,7 +125,7 @@ pub(super) const ENTER: TableSpec = TableSpec {
     visits: &[Table::Rules],
     returns: &[],
     miss: Miss::Drop(Reason::IngressRules),
-    drops: &[],
+    drops: &[Reason::ForeignConnection],
 };
 
 pub(super) const ENTERED: TableSpec = TableSpec {
@@ -138,10 +150,16 @@ pub(super) const COMMIT: TableSpec = TableSpec {
     bridge: Bridge::Integration,
     id: TableId(47),
     name: "commit",
-    purpose: "Remembers connections that begin.",
-    matches: &[bits(field::FLAGS), bits(Field::CtState), exact(Field::EthType)],
-    sets: &[],
-    reads: &[],
+    purpose: "Remembers connections that begin, with the ports at both ends.",
+    matches: &[
+        bits(field::FLAGS),
+        exact(field::DESTINATION),
+        bits(Field::CtState),
+        bits(Field::CtLabel),
+        exact(Field::EthType),
+    ],
+    sets: &[Field::CtLabel],
+    reads: &[field::SOURCE, field::DESTINATION],
     verbs: &[Verb::Commit],
     next: &[Table::Deliver],
     visits: &[],

@@ -116,8 +116,18 @@ impl Conntrack {
     }
 
     /// What the tracker tells of a packet that is tracked in a zone for the first time.
-    pub(crate) fn look_up(&mut self, packet: &Packet, zone: u16, commit: bool, now: Duration) -> Tracking {
-        let step = TrackStep { zone, tags: 1, commit, force: false, mark: None, label: None, nat: None };
+    pub(crate) fn look_up(&mut self, packet: &Packet, zone: u16, now: Duration) -> Tracking {
+        self.visit(packet, zone, None, now)
+    }
+
+    /// Commits the connection of a packet that is tracked in a zone for the first time, with the bits of its label that
+    /// the mask has.
+    pub(crate) fn commit(&mut self, packet: &Packet, zone: u16, label: (u128, u128), now: Duration) -> Tracking {
+        self.visit(packet, zone, Some(label), now)
+    }
+
+    fn visit(&mut self, packet: &Packet, zone: u16, label: Option<(u128, u128)>, now: Duration) -> Tracking {
+        let step = TrackStep { zone, tags: 1, commit: label.is_some(), force: false, mark: None, label, nat: None };
         let mut tracking = Tracking::default();
         self.track(&mut packet.clone(), &mut tracking, &mut None, &step, now);
         tracking
