@@ -55,8 +55,14 @@ impl Advertiser {
         &mut self,
         now: Instant,
         stations: &BTreeMap<PortKey, Station>,
-        networks: BTreeMap<NetworkId, Said>,
+        mut networks: BTreeMap<NetworkId, Said>,
     ) {
+        // What is the same stays the same in memory, so that each port need not look into it.
+        for (network, said) in &mut networks {
+            if let Some(before) = self.networks.get(network).filter(|before| *before == said) {
+                *said = Arc::clone(before);
+            }
+        }
         self.networks = networks;
         let due = &mut self.due;
         self.listeners.retain(|key, listener| {

@@ -15,15 +15,14 @@ const TIMES: u8 = 2;
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Frames that are announced on a network, the same to each of its ports.
-type Said = Arc<[Bytes]>;
+type Said = Arc<BTreeSet<Bytes>>;
 
 /// A port with what was announced to it.
 #[derive(Debug)]
 struct Listener {
     station: Station,
-    heard: Said,
-    /// What it is being told, as long as the network says so.
-    fresh: Vec<Bytes>,
+    /// What it is being told, as long as the network says so; all else that the network says it has heard.
+    fresh: Said,
     times_left: u8,
     due: Instant,
 }
@@ -32,6 +31,7 @@ struct Listener {
 /// or has another link-layer address.
 #[derive(Debug, Default)]
 pub(super) struct Announcer {
+    networks: BTreeMap<NetworkId, Said>,
     listeners: BTreeMap<PortKey, Listener>,
     due: BTreeSet<(Instant, PortKey)>,
     free_at: Option<Instant>,
@@ -45,6 +45,10 @@ impl Announcer {
         stations: &BTreeMap<PortKey, Station>,
         networks: &BTreeMap<NetworkId, Said>,
     ) {
+        // What is new is the same for all listeners of a network, which have heard what it said before.
+        let differs = |(id, said): &(&NetworkId, &Said)| self.networks.get(id) != Some(said);
+        let changes: BTreeMap<NetworkId, Said> =
+            networks.iter().filter(differs).map(|(id, said)| (*id, self.news(*id, said))).collect();
         let due = &mut self.due;
         self.listeners.retain(|key, listener| {
             let stays = stations.get(key) == Some(&listener.station);
@@ -55,22 +59,22 @@ impl Announcer {
         });
         for (key, station) in stations {
             let Some(said) = networks.get(&station.network) else { continue };
+            let is_new = !self.listeners.contains_key(key);
+            let Some(news) = (if is_new { Some(said) } else { changes.get(&station.network) }) else { continue };
             let listener = self.listeners.entry(*key).or_insert_with(|| Listener {
                 station: *station,
-                heard: Arc::default(),
-                fresh: Vec::new(),
+                fresh: Said::default(),
                 times_left: 0,
                 due: now,
             });
-            if listener.heard == *said {
-                continue;
-            }
-            let news: Vec<_> = said.iter().filter(|frame| !listener.heard.contains(frame)).cloned().collect();
-            listener.heard = Arc::clone(said);
-            listener.fresh.retain(|frame| said.contains(frame));
             due.remove(&(listener.due, *key));
+            if listener.fresh.is_empty() {
+                listener.fresh = Arc::clone(news);
+            } else {
+                let still = listener.fresh.intersection(said).chain(news.iter());
+                listener.fresh = Arc::new(still.cloned().collect());
+            }
             if !news.is_empty() {
-                listener.fresh.extend(news);
                 listener.times_left = TIMES;
                 listener.due = now;
             }
@@ -80,6 +84,15 @@ impl Announcer {
             if listener.times_left > 0 {
                 due.insert((listener.due, *key));
             }
+        }
+        self.networks.clone_from(networks);
+    }
+
+    /// What a network says that it did not say before.
+    fn news(&self, network: NetworkId, said: &Said) -> Said {
+        match self.networks.get(&network) {
+            Some(before) => Arc::new(said.difference(before).cloned().collect()),
+            None => Arc::clone(said),
         }
     }
 
@@ -98,9 +111,9 @@ impl Announcer {
         } else {
             listener.due = now + AGAIN;
             self.due.insert((listener.due, key));
-            listener.fresh.clone()
+            Arc::clone(&listener.fresh)
         };
-        Some((listener.station.port, frames))
+        Some((listener.station.port, frames.iter().cloned().collect()))
     }
 
     /// When [`poll`](Self::poll) has something to tell.
@@ -134,7 +147,7 @@ mod tests {
         }
 
         fn learn(&mut self, stations: &[(PortKey, Station)], said: &[&'static str]) {
-            let said: Said = said.iter().map(|text| frame(text)).collect();
+            let said = Arc::new(said.iter().map(|text| frame(text)).collect());
             self.announcer.learn(self.now, &stations.iter().copied().collect(), &[(NETWORK, said)].into());
         }
 
@@ -198,6 +211,19 @@ mod tests {
         scene.learn(&[(PortKey(1), STATION)], &["a"]);
         scene.learn(&[], &["a"]);
         assert_eq!(scene.pass(Duration::from_secs(60)), []);
+    }
+
+    #[test]
+    fn what_is_new_is_found_out_once_for_all_ports_of_a_network() {
+        let mut scene = Scene::new();
+        let stations: Vec<_> = (1..=300).map(|key| (PortKey(key), Station { port: PortNo(key), ..STATION })).collect();
+        scene.learn(&stations, &["a", "b"]);
+        scene.pass(Duration::from_secs(60));
+        scene.learn(&stations, &["b", "c"]);
+        let fresh: BTreeSet<_> = scene.announcer.listeners.values().map(|it| Arc::as_ptr(&it.fresh)).collect();
+        assert_eq!(fresh.len(), 1);
+        let told = scene.pass(Duration::from_secs(60));
+        assert!(told.len() == 600 && told.iter().all(|(_, _, frames)| *frames == [frame("c")]));
     }
 
     #[test]

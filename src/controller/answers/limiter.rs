@@ -43,6 +43,14 @@ impl Limiter {
         }
         room
     }
+
+    /// Counts an answer that was admitted once more for each of its frames but the first, on credit if need be.
+    pub(super) fn charge(&mut self, port: PortKey, error: bool, frames: usize) {
+        let more = u32::try_from(frames.saturating_sub(1)).unwrap_or(u32::MAX);
+        if let Some(full_at) = self.full_at.get_mut(&(port, error)) {
+            *full_at += COST.saturating_mul(more);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -66,6 +74,22 @@ mod tests {
         assert_eq!(admitted(&mut limiter, later, PORT, true), 10);
         let much_later = start + Duration::from_secs(60);
         assert_eq!(admitted(&mut limiter, much_later, PORT, false), 50);
+    }
+
+    #[test]
+    fn each_frame_of_an_answer_costs() {
+        let (mut limiter, start) = (Limiter::default(), Instant::now());
+        let answers = (0..100).filter(|_| {
+            let admitted = limiter.admit(start, PORT, false);
+            if admitted {
+                limiter.charge(PORT, false, 8);
+            }
+            admitted
+        });
+        assert_eq!(answers.count(), 7);
+        // The last answer was on credit.
+        assert_eq!(admitted(&mut limiter, start + COST * 6, PORT, false), 0);
+        assert_eq!(admitted(&mut limiter, start + COST * 7, PORT, false), 1);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use counters::{Counters, Tally};
 use limiter::Limiter;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_answer::{Settings, advertisements, announcements};
@@ -110,6 +110,7 @@ impl Answerer for SwitchAnswers {
         match weir_answer::answer(&topology, asked.asker, asked.question, &packet.packet, &self.answers.settings) {
             Ok(answer) => {
                 self.counters.answered(asked.question);
+                self.limiter.charge(asked.asker, asked.question.is_error(), answer.frames.len());
                 for omission in &answer.omitted {
                     tracing::debug!(port = asked.asker.0, "left out of an answer: {omission}");
                 }
@@ -201,7 +202,9 @@ impl SwitchAnswers {
             advertised
                 .entry(network.id)
                 .or_insert_with(|| Arc::from(advertisements(&topology, network, &self.answers.settings)));
-            announced.entry(network.id).or_insert_with(|| Arc::from(announcements(&topology, network)));
+            announced
+                .entry(network.id)
+                .or_insert_with(|| announcements(&topology, network).into_iter().collect::<BTreeSet<_>>().into());
             stations.insert(port.key, Station { port: PortNo(vif.ofport), network: network.id });
         }
         self.advertiser.learn(now, &stations, advertised);

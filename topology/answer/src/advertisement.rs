@@ -21,6 +21,12 @@ const PREFERRED_S: u32 = 14_400;
 /// Bytes of the header of an advertisement.
 const HEADER_LEN: usize = 16;
 
+/// Interfaces that answer one solicitation; more routers than a host keeps are heard as they advertise themselves.
+const ROUTERS_MAX: usize = 8;
+
+/// The longest option, in units of eight bytes.
+const UNITS_MAX: usize = u8::MAX as usize;
+
 /// Bytes of a solicitation before its options.
 const SOLICITATION_LEN: usize = 8;
 
@@ -41,12 +47,12 @@ pub struct Advertisement {
 /// same for every port; nothing is said where no subnet wants it (`ipv6_ra_mode`).
 pub fn advertisements(topology: &Topology, network: &Network, settings: &Settings) -> Vec<Advertisement> {
     let speaking = interfaces(topology, network);
-    let to_all = |(interface, subnets): (&Port, Vec<&Subnet>)| Advertisement {
-        interface: interface.key,
-        frame: write(network, interface, &subnets, settings, (ALL_NODES, ALL_NODES_MAC)),
-        source: interface.mac_address,
+    let to_all = |(interface, subnets): (&Port, Vec<&Subnet>)| {
+        // It is never longer than the network's MTU, which a packet can say.
+        let frame = write(network, interface, &subnets, settings, (ALL_NODES, ALL_NODES_MAC)).ok()?;
+        Some(Advertisement { interface: interface.key, frame, source: interface.mac_address })
     };
-    speaking.map(to_all).collect()
+    speaking.filter_map(to_all).collect()
 }
 
 impl Advertisement {
@@ -78,8 +84,8 @@ pub(crate) fn answer(asker: &Asker<'_>, bytes: &[u8], settings: &Settings) -> Re
     }
     let to = if source.is_unspecified() { (ALL_NODES, ALL_NODES_MAC) } else { (source, asker.mac(frame.source)) };
     let speaking = interfaces(asker.topology, asker.network);
-    let frames: Vec<_> =
-        speaking.map(|(interface, subnets)| write(asker.network, interface, &subnets, settings, to)).collect();
+    let write = |(interface, subnets): (_, Vec<_>)| write(asker.network, interface, &subnets, settings, to);
+    let frames = speaking.take(ROUTERS_MAX).map(write).collect::<Result<Vec<_>, _>>()?;
     if frames.is_empty() { Err(Silence::NoRouter) } else { Ok(Answer { frames, omitted: Vec::new() }) }
 }
 
@@ -132,7 +138,7 @@ fn write(
     subnets: &[&Subnet],
     settings: &Settings,
     (destination, mac): (Ipv6Addr, MacAddress),
-) -> Bytes {
+) -> Result<Bytes, Silence> {
     let mode = |wanted| subnets.iter().any(|subnet| subnet.ipv6_ra_mode == Some(wanted));
     let managed = if mode(Ipv6Mode::Dhcpv6Stateful) { MANAGED } else { 0 };
     let other = if mode(Ipv6Mode::Dhcpv6Stateless) { OTHER } else { 0 };
@@ -184,8 +190,10 @@ fn names(message: &mut Vec<u8>, network: &Network, subnets: &[&Subnet], settings
             _ => {}
         }
     }
+    let fitting = room.saturating_sub(message.len() + 8) / 16;
+    servers.truncate(fitting.min((UNITS_MAX - 1) / 2));
     let addresses: Vec<u8> = servers.iter().flat_map(Ipv6Addr::octets).collect();
-    if !servers.is_empty() && message.len() + 8 + addresses.len() <= room {
+    if !addresses.is_empty() {
         put(message, option::DNS_SERVERS, &[&lifetime[..], &addresses].concat());
     }
     if let Some(domain) = domain::encode(domain_of(network, settings))
@@ -195,7 +203,8 @@ fn names(message: &mut Vec<u8>, network: &Network, subnets: &[&Subnet], settings
     }
 }
 
-/// Writes an option, with zeros up to a multiple of eight bytes. Values are at most a few hundred bytes long.
+/// Writes an option, with zeros up to a multiple of eight bytes. Values are at most
+/// [`UNITS_MAX`] units long, the header of the option included.
 fn put(message: &mut Vec<u8>, kind: u8, value: &[u8]) {
     let units = (value.len() + 2).div_ceil(8);
     let end = message.len() + units * 8;
@@ -211,6 +220,8 @@ mod tests {
     use crate::{Question, answer};
     use proptest::prelude::*;
     use smoltcp::wire::{EthernetFrame, Ipv6Packet};
+    use uuid::Uuid;
+    use weir_model::PortId;
 
     /// What an advertisement says: flags, lifetime, and the options as they come.
     struct Said {
@@ -253,7 +264,7 @@ mod tests {
         let all_routers = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
         Icmpv6Packet::new_unchecked(&mut message).fill_checksum(&source, &all_routers);
         let link = from_vm(MacAddress([0x33, 0x33, 0, 0, 0, 2]));
-        frame::ipv6(link, source, all_routers, IpProtocol::Icmpv6, hop_limit, &message)
+        frame::ipv6(link, source, all_routers, IpProtocol::Icmpv6, hop_limit, &message).expect("a short packet")
     }
 
     fn ask(cloud: &Cloud, frame: &[u8]) -> Result<Answer, Silence> {
@@ -337,6 +348,36 @@ mod tests {
         ] {
             assert_eq!(ask(&cloud, &bad), Err(Silence::Malformed));
         }
+    }
+
+    #[test]
+    fn as_many_servers_are_told_as_an_option_and_the_network_can_carry() {
+        for (mtu, count) in [(9000, 127), (1280, 73)] {
+            let mut cloud = Cloud::new();
+            cloud.network.mtu = mtu;
+            let server = |host: u16| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 1, host).into();
+            cloud.ipv6.dns_nameservers = (1..=300).map(server).collect();
+            let said = read(&unasked(&cloud)[0].frame);
+            let servers = said.options.iter().find(|(kind, _)| *kind == option::DNS_SERVERS).expect("servers");
+            assert_eq!(servers.1.len(), 6 + count * 16, "{mtu}");
+        }
+    }
+
+    #[test]
+    fn a_solicitation_is_answered_by_a_few_routers_of_many() {
+        let mut cloud = Cloud::new();
+        let one = cloud.interfaces[1].clone();
+        cloud.interfaces.extend((0..50_u8).map(|number| {
+            let key = PortKey(100 + u32::from(number));
+            let address = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 2, number.into()).into();
+            let mut port = Port { key, id: PortId(Uuid::from_u128(key.0.into())), ..one.clone() };
+            port.mac_address.0[4] = number + 1;
+            port.fixed_ips[0].ip_address = address;
+            port
+        }));
+        assert_eq!(unasked(&cloud).len(), 51);
+        let answered = ask(&cloud, &solicitation(VM_MAC.link_local(), 255, &[])).expect("an answer");
+        assert_eq!(answered.frames.len(), ROUTERS_MAX);
     }
 
     proptest! {

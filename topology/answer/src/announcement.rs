@@ -2,6 +2,7 @@
 //! neighbour advertisements (RFC 4861 section 7.2.6). A VM that remembers another link-layer address of its gateway
 //! would go on sending there until it doubts it, which takes half a minute or more.
 
+use crate::Silence;
 use crate::frame::{self, ALL_NODES, ALL_NODES_MAC, Link, ON_LINK};
 use bytes::Bytes;
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, IpProtocol};
@@ -24,13 +25,14 @@ fn of_interface(interface: &Port) -> impl Iterator<Item = Bytes> {
     let mac = interface.mac_address;
     let fixed = interface.fixed_ips.iter().map(|fixed| fixed.ip_address);
     let own = interface.fixed_ips.iter().any(|fixed| fixed.ip_address.is_ipv6()).then(|| mac.link_local().into());
-    fixed.chain(own).map(move |address| match address {
-        IpAddr::V4(address) => frame::arp_announcement(mac, address),
-        IpAddr::V6(address) => neighbour_advertisement(mac, address),
+    fixed.chain(own).filter_map(move |address| match address {
+        IpAddr::V4(address) => Some(frame::arp_announcement(mac, address)),
+        // It is always as short.
+        IpAddr::V6(address) => neighbour_advertisement(mac, address).ok(),
     })
 }
 
-fn neighbour_advertisement(mac: MacAddress, target: Ipv6Addr) -> Bytes {
+fn neighbour_advertisement(mac: MacAddress, target: Ipv6Addr) -> Result<Bytes, Silence> {
     let mut message = vec![Icmpv6Message::NeighborAdvert.into(), 0, 0, 0, ROUTER_AND_OVERRIDE, 0, 0, 0];
     message.extend_from_slice(&target.octets());
     message.extend_from_slice(&[TARGET_LINK_LAYER, 1]);

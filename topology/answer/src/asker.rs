@@ -4,14 +4,6 @@ use crate::Silence;
 use std::net::IpAddr;
 use weir_model::{MacAddress, Network, Port, PortKey, Subnet, Topology};
 
-/// The link-layer address that serves a subnet: that of the router's interface that has the gateway's address, else
-/// [`MacAddress::SERVICE`].
-pub(crate) fn server_mac(topology: &Topology, subnet: &Subnet) -> MacAddress {
-    let holder = subnet.gateway_ip.and_then(|gateway| topology.address_holder(subnet.id, gateway));
-    let interface = holder.and_then(|port| topology.port(port)).filter(|port| topology.router_of(port).is_some());
-    interface.map_or(MacAddress::SERVICE, |port| port.mac_address)
-}
-
 /// The port that asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker<'a> {
@@ -35,6 +27,16 @@ impl<'a> Asker<'a> {
         let pairs = &self.port.allowed_address_pairs;
         let own = pairs.iter().any(|pair| pair.mac_address == sender) && !sender.is_multicast();
         if own { sender } else { self.port.mac_address }
+    }
+
+    /// The link-layer address that serves a subnet: the one that the network finds for the server's address, which is
+    /// that of the port that has it, by whatever subnet of the network, else [`MacAddress::SERVICE`]. No port is served
+    /// by itself.
+    pub(crate) fn server_mac(&self, subnet: &Subnet) -> MacAddress {
+        let server = if subnet.is_ipv6() { subnet.gateway_ip } else { Some(subnet.dhcp_server().into()) };
+        let holder = server.and_then(|server| self.topology.port_at(self.network.id, server));
+        let other = holder.filter(|holder| holder.id != self.port.id);
+        other.map_or(MacAddress::SERVICE, |port| port.mac_address)
     }
 
     /// The addresses of the port with their subnets, in the order of the API.

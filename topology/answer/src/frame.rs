@@ -101,6 +101,11 @@ fn udp(segment: &[u8], port: u16) -> Result<&[u8], Silence> {
     if segment.dst_port() == port { Ok(segment.payload()) } else { Err(Silence::Malformed) }
 }
 
+/// A length as the header of a packet has it.
+fn length(bytes: usize) -> Result<u16, Silence> {
+    u16::try_from(bytes).map_err(|_| Silence::TooLong)
+}
+
 fn ethernet(link: Link, ethertype: EthernetProtocol, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; ETHERNET_HEADER_LEN + length];
     let mut frame = EthernetFrame::new_unchecked(&mut bytes);
@@ -112,6 +117,9 @@ fn ethernet(link: Link, ethertype: EthernetProtocol, length: usize) -> Vec<u8> {
 
 /// Writes a frame with an IPv4 packet. It says that it is not to be fragmented, so it needs no identification
 /// (RFC 6864).
+///
+/// # Errors
+/// If it is too long.
 pub(crate) fn ipv4(
     link: Link,
     source: Ipv4Addr,
@@ -119,14 +127,14 @@ pub(crate) fn ipv4(
     protocol: IpProtocol,
     dscp: u8,
     payload: &[u8],
-) -> Bytes {
-    let length = IPV4_HEADER_LEN + payload.len();
-    let mut bytes = ethernet(link, EthernetProtocol::Ipv4, length);
+) -> Result<Bytes, Silence> {
+    let total_len = length(IPV4_HEADER_LEN + payload.len())?;
+    let mut bytes = ethernet(link, EthernetProtocol::Ipv4, total_len.into());
     let mut packet = Ipv4Packet::new_unchecked(&mut bytes[ETHERNET_HEADER_LEN..]);
     packet.set_version(4);
     packet.set_header_len(IPV4_HEADER_LEN as u8);
     packet.set_dscp(dscp);
-    packet.set_total_len(length as u16);
+    packet.set_total_len(total_len);
     packet.set_dont_frag(true);
     packet.set_hop_limit(HOP_LIMIT);
     packet.set_next_header(protocol);
@@ -134,10 +142,13 @@ pub(crate) fn ipv4(
     packet.set_dst_addr(destination);
     packet.payload_mut().copy_from_slice(payload);
     packet.fill_checksum();
-    bytes.into()
+    Ok(bytes.into())
 }
 
 /// Writes a frame with an IPv6 packet.
+///
+/// # Errors
+/// If it is too long.
 pub(crate) fn ipv6(
     link: Link,
     source: Ipv6Addr,
@@ -145,17 +156,18 @@ pub(crate) fn ipv6(
     protocol: IpProtocol,
     hop_limit: u8,
     payload: &[u8],
-) -> Bytes {
+) -> Result<Bytes, Silence> {
+    let payload_len = length(payload.len())?;
     let mut bytes = ethernet(link, EthernetProtocol::Ipv6, IPV6_HEADER_LEN + payload.len());
     let mut packet = Ipv6Packet::new_unchecked(&mut bytes[ETHERNET_HEADER_LEN..]);
     packet.set_version(6);
-    packet.set_payload_len(payload.len() as u16);
+    packet.set_payload_len(payload_len);
     packet.set_next_header(protocol);
     packet.set_hop_limit(hop_limit);
     packet.set_src_addr(source);
     packet.set_dst_addr(destination);
     packet.payload_mut().copy_from_slice(payload);
-    bytes.into()
+    Ok(bytes.into())
 }
 
 /// Writes a frame by which a station says to all that an address is its own.
@@ -174,13 +186,40 @@ pub(crate) fn arp_announcement(mac: MacAddress, address: Ipv4Addr) -> Bytes {
 }
 
 /// Writes a UDP datagram, its checksum included.
-pub(crate) fn udp_datagram(source: (IpAddr, u16), destination: (IpAddr, u16), payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0; UDP_HEADER_LEN + payload.len()];
+///
+/// # Errors
+/// If it is too long.
+pub(crate) fn udp_datagram(
+    source: (IpAddr, u16),
+    destination: (IpAddr, u16),
+    payload: &[u8],
+) -> Result<Vec<u8>, Silence> {
+    let segment_len = length(UDP_HEADER_LEN + payload.len())?;
+    let mut bytes = vec![0; segment_len.into()];
     let mut segment = UdpPacket::new_unchecked(&mut bytes);
     segment.set_src_port(source.1);
     segment.set_dst_port(destination.1);
-    segment.set_len((UDP_HEADER_LEN + payload.len()) as u16);
+    segment.set_len(segment_len);
     segment.payload_mut().copy_from_slice(payload);
     segment.fill_checksum(&IpAddress::from(source.0), &IpAddress::from(destination.0));
-    bytes
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: Link = Link { source: ALL_NODES_MAC, destination: EVERYBODY };
+
+    #[test]
+    fn what_a_header_cannot_say_is_not_written() {
+        let bytes = vec![0; 70_000];
+        let (v4, v6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        let udp = |length: usize| udp_datagram((v4.into(), 1), (v4.into(), 2), &bytes[..length]).map(|it| it.len());
+        assert_eq!((udp(65_527), udp(65_528)), (Ok(65_535), Err(Silence::TooLong)));
+        let ipv4 = |length: usize| ipv4(LINK, v4, v4, IpProtocol::Udp, 0, &bytes[..length]).map(|it| it.len());
+        assert_eq!((ipv4(65_515), ipv4(65_516)), (Ok(65_549), Err(Silence::TooLong)));
+        let ipv6 = |length: usize| ipv6(LINK, v6, v6, IpProtocol::Udp, 1, &bytes[..length]).map(|it| it.len());
+        assert_eq!((ipv6(65_535), ipv6(65_536)), (Ok(65_589), Err(Silence::TooLong)));
+    }
 }

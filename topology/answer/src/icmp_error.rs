@@ -134,7 +134,7 @@ fn about_ipv4(asker: &Asker<'_>, question: Question, frame: &Frame<'_>, ways: &W
     let mut message = message(error, whole, IPV4_MAX - IPV4_HEADER_LEN);
     Icmpv4Packet::new_unchecked(&mut message).fill_checksum();
     let link = Link { source: ways.mac(address.into(), frame.destination)?, destination: asker.mac(frame.source) };
-    Ok(frame::ipv4(link, address, source, IpProtocol::Icmp, INTERNETWORK_CONTROL, &message))
+    frame::ipv4(link, address, source, IpProtocol::Icmp, INTERNETWORK_CONTROL, &message)
 }
 
 fn about_ipv6(asker: &Asker<'_>, question: Question, frame: &Frame<'_>, ways: &Ways<'_>) -> Result<Bytes, Silence> {
@@ -169,7 +169,7 @@ fn about_ipv6(asker: &Asker<'_>, question: Question, frame: &Frame<'_>, ways: &W
     let mut message = message(error, whole, IPV6_MAX - IPV6_HEADER_LEN);
     Icmpv6Packet::new_unchecked(&mut message).fill_checksum(&address, &source);
     let link = Link { source: ways.mac(address.into(), frame.destination)?, destination: asker.mac(frame.source) };
-    Ok(frame::ipv6(link, address, source, IpProtocol::Icmpv6, HOP_LIMIT, &message))
+    frame::ipv6(link, address, source, IpProtocol::Icmpv6, HOP_LIMIT, &message)
 }
 
 fn mtu(topology: &Topology, network: NetworkKey) -> Result<u32, Silence> {

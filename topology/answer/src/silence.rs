@@ -48,4 +48,6 @@ silences! {
     Fragment = "the packet is not a first fragment";
     /// No errors are sent to whom does not say who he is.
     NobodysSource = "the packet's source is nobody's address";
+    /// The answer is longer than a packet can say of itself.
+    TooLong = "the answer does not fit into a packet";
 }

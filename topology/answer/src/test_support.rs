@@ -203,13 +203,14 @@ pub(crate) const fn from_vm(destination: MacAddress) -> Link {
 
 /// A message of a DHCP client of the VM.
 pub(crate) fn dhcpv4_frame(source: Ipv4Addr, destination: Ipv4Addr, payload: &[u8]) -> Bytes {
-    let segment = frame::udp_datagram((source.into(), 68), (destination.into(), 67), payload);
-    frame::ipv4(from_vm(BROADCAST), source, destination, IpProtocol::Udp, 0, &segment)
+    let segment = frame::udp_datagram((source.into(), 68), (destination.into(), 67), payload).expect("short");
+    frame::ipv4(from_vm(BROADCAST), source, destination, IpProtocol::Udp, 0, &segment).expect("short")
 }
 
 /// A message of a DHCPv6 client of the VM.
 pub(crate) fn dhcpv6_frame(destination: Ipv6Addr, payload: &[u8]) -> Bytes {
     let source = VM_MAC.link_local();
-    let segment = frame::udp_datagram((source.into(), 546), (destination.into(), 547), payload);
+    let segment = frame::udp_datagram((source.into(), 546), (destination.into(), 547), payload).expect("short");
     frame::ipv6(from_vm(MacAddress([0x33, 0x33, 0, 1, 0, 2])), source, destination, IpProtocol::Udp, 1, &segment)
+        .expect("short")
 }

@@ -17,6 +17,8 @@ pub struct Limits {
     pub max_dns_nameservers: usize,
     /// Host routes of one subnet.
     pub max_host_routes: usize,
+    /// Addresses that one port may ask for, unless it is one of the network itself.
+    pub max_fixed_ips: usize,
     /// Allowed address pairs of one port.
     pub max_address_pairs: usize,
     /// Routes of one router beyond its interfaces.
@@ -31,6 +33,7 @@ impl Default for Limits {
             base_mac: MacAddress([0xfa, 0x16, 0x3e, 0, 0, 0]),
             max_dns_nameservers: 5,
             max_host_routes: 20,
+            max_fixed_ips: 5,
             max_address_pairs: 10,
             max_routes: 30,
         }

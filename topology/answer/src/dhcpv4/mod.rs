@@ -5,7 +5,7 @@ mod options;
 #[cfg(test)]
 mod tests;
 
-use crate::asker::{Asker, server_mac};
+use crate::asker::Asker;
 use crate::frame::{self, Frame, Link};
 use crate::{Answer, Settings, Silence};
 use message::{Kind, Message, Reply};
@@ -49,7 +49,7 @@ pub(crate) fn answer(asker: &Asker<'_>, bytes: &[u8], settings: &Settings) -> Re
     }
     let leases = leases(asker);
     let verdict = judge(&message, &leases)?;
-    Ok(say(asker, &message, datagram.source, &verdict, settings))
+    say(asker, &message, datagram.source, &verdict, settings)
 }
 
 /// The addresses that DHCP gives the port, in the order of the API.
@@ -86,7 +86,13 @@ fn judge<'a>(message: &Message<'_>, leases: &[Lease<'a>]) -> Result<Verdict<'a>,
     }
 }
 
-fn say(asker: &Asker<'_>, message: &Message<'_>, sender: IpAddr, verdict: &Verdict<'_>, settings: &Settings) -> Answer {
+fn say(
+    asker: &Asker<'_>,
+    message: &Message<'_>,
+    sender: IpAddr,
+    verdict: &Verdict<'_>,
+    settings: &Settings,
+) -> Result<Answer, Silence> {
     let (Verdict::Offer(lease) | Verdict::Ack(lease) | Verdict::Inform(lease) | Verdict::Nak(lease)) = *verdict;
     let server = lease.subnet.dhcp_server();
     let mut told = Told::new(asker, message, lease, settings);
@@ -98,10 +104,10 @@ fn say(asker: &Asker<'_>, message: &Message<'_>, sender: IpAddr, verdict: &Verdi
     };
     let payload = reply.write(message, server, &mut told);
     let (address, mac) = recipient(asker, message, sender, verdict);
-    let link = Link { source: server_mac(asker.topology, lease.subnet), destination: mac };
-    let segment = frame::udp_datagram((server.into(), SERVER_PORT), (address.into(), CLIENT_PORT), &payload);
-    let frame = frame::ipv4(link, server, address, IpProtocol::Udp, 0, &segment);
-    Answer { frames: vec![frame], omitted: told.into_omitted() }
+    let link = Link { source: asker.server_mac(lease.subnet), destination: mac };
+    let segment = frame::udp_datagram((server.into(), SERVER_PORT), (address.into(), CLIENT_PORT), &payload)?;
+    let frame = frame::ipv4(link, server, address, IpProtocol::Udp, 0, &segment)?;
+    Ok(Answer { frames: vec![frame], omitted: told.into_omitted() })
 }
 
 /// To whom the reply goes (RFC 2131 section 4.1).

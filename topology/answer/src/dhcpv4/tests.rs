@@ -1,11 +1,11 @@
-use crate::test_support::{Cloud, GATEWAY_MAC, VM, VM_MAC, dhcpv4_frame, options, subnet};
+use crate::test_support::{Cloud, GATEWAY_MAC, RED, VM, VM_MAC, dhcpv4_frame, options, subnet};
 use crate::{Answer, Question, Settings, Silence, answer};
 use dhcproto::v4::{Decodable, DhcpOption, Encodable, Flags, Message, MessageType, Opcode, OptionCode, UnknownOption};
 use ipnet::Ipv4Net;
 use proptest::prelude::*;
 use smoltcp::wire::{EthernetFrame, Ipv4Packet, UdpPacket};
 use std::net::Ipv4Addr;
-use weir_model::{FixedIp, MacAddress, SubnetId};
+use weir_model::{FixedIp, METADATA_ADDRESS, MacAddress, SubnetId};
 
 const HERE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
@@ -95,6 +95,31 @@ fn request(server: Option<Ipv4Addr>, wanted: Option<Ipv4Addr>, had: Ipv4Addr) ->
 }
 
 #[test]
+fn an_answer_comes_from_where_the_network_finds_the_server() {
+    let source = |cloud: &Cloud| told(cloud, &message(MessageType::Discover)).source;
+    // The gateway's address may be of another subnet of the network.
+    let mut cloud = Cloud::new();
+    let other = SubnetId(uuid::Uuid::from_u128(0x20));
+    cloud.subnets.push(subnet(other, RED, "10.0.7.0/24", None));
+    cloud.ipv4.gateway_ip = Some(Ipv4Addr::new(10, 0, 7, 1).into());
+    assert_eq!(source(&cloud), MacAddress::SERVICE);
+    cloud.interfaces[0].fixed_ips[0] = FixedIp { subnet_id: other, ip_address: Ipv4Addr::new(10, 0, 7, 1).into() };
+    assert_eq!(source(&cloud), GATEWAY_MAC);
+    // So may the address that serves where there is no gateway.
+    let mut cloud = Cloud::new();
+    cloud.subnets.push(subnet(other, RED, "169.254.0.0/16", None));
+    cloud.ipv4.gateway_ip = None;
+    assert_eq!(source(&cloud), MacAddress::SERVICE);
+    cloud.interfaces[0].fixed_ips[0] = FixedIp { subnet_id: other, ip_address: METADATA_ADDRESS.into() };
+    assert_eq!(source(&cloud), GATEWAY_MAC);
+    // A VM that is its own gateway is not answered by itself.
+    let mut cloud = Cloud::new();
+    cloud.interfaces.clear();
+    cloud.vm.fixed_ips[0].ip_address = SERVER.into();
+    assert_eq!(source(&cloud), MacAddress::SERVICE);
+}
+
+#[test]
 fn a_discovery_is_offered_the_address_of_the_port() {
     let reply = told(&Cloud::new(), &asking(message(MessageType::Discover), &[1, 3, 6, 12, 15, 26, 28]));
     assert_eq!(reply.kind(), MessageType::Offer);
@@ -126,7 +151,7 @@ fn a_discovery_is_offered_the_address_of_the_port() {
 fn routes_are_told_as_clients_of_rfc_3442_and_of_microsoft_want_them() {
     let mut cloud = Cloud::new();
     let sibling = SubnetId(uuid::Uuid::from_u128(0x20));
-    cloud.subnets.push(subnet(sibling, crate::test_support::RED, "10.2.0.0/20", None));
+    cloud.subnets.push(subnet(sibling, RED, "10.2.0.0/20", None));
     let reply = told(&cloud, &asking(message(MessageType::Discover), &[121, 249]));
     let on_link = NOBODY;
     let net = |text: &str| text.parse::<Ipv4Net>().expect("a prefix");
@@ -237,7 +262,7 @@ fn of_several_addresses_the_one_wanted_is_given() {
     let mut cloud = Cloud::new();
     let second = SubnetId(uuid::Uuid::from_u128(0x20));
     let there = Ipv4Addr::new(10, 3, 0, 5);
-    cloud.subnets.push(subnet(second, crate::test_support::RED, "10.3.0.0/24", None));
+    cloud.subnets.push(subnet(second, RED, "10.3.0.0/24", None));
     cloud.vm.fixed_ips.push(FixedIp { subnet_id: second, ip_address: there.into() });
     assert_eq!(told(&cloud, &message(MessageType::Discover)).message.yiaddr(), HERE);
     let mut wanting = message(MessageType::Discover);

@@ -15,6 +15,12 @@ const ADDRESSES_MAX: usize = 16;
 /// Bytes of the longest message: what every link carries, less the headers of IPv6 and UDP.
 pub(super) const MESSAGE_MAX: usize = 1280 - 48;
 
+/// Bytes of an option before its value.
+const OPTION_LEN: usize = 4;
+
+/// Bytes of the option with one address.
+const ADDRESS_LEN: usize = OPTION_LEN + 24;
+
 /// Bytes of the longest identifier (RFC 8415 section 11.1).
 const ID_MAX: usize = 130;
 
@@ -212,7 +218,7 @@ impl Reply {
     }
 
     /// Puts an association with the addresses that the client has for so long (preferred and valid seconds), with
-    /// those that end, or with how it went.
+    /// those that end, or with how it went; as many as there is room for. Returns whether that is all.
     pub(super) fn association(
         &mut self,
         association: &Association,
@@ -220,7 +226,7 @@ impl Reply {
         ended: &[Ipv6Addr],
         (preferred, valid): (u32, u32),
         status: Option<Status>,
-    ) {
+    ) -> bool {
         let mut value = association.id.to_vec();
         if association.has_times() {
             let (renew, rebind) = match preferred {
@@ -231,14 +237,24 @@ impl Reply {
             value.extend_from_slice(&rebind.to_be_bytes());
         }
         let given = given.iter().map(|address| (address, preferred, valid));
+        let room = MESSAGE_MAX.saturating_sub(self.bytes.len() + OPTION_LEN);
+        let mut whole = true;
         for (address, preferred, valid) in given.chain(ended.iter().map(|address| (address, 0, 0))) {
             let lifetimes = [preferred.to_be_bytes(), valid.to_be_bytes()].concat();
+            if value.len() + ADDRESS_LEN > room {
+                whole = false;
+                break;
+            }
             put(&mut value, option::ADDRESS, &[&address.octets()[..], &lifetimes].concat());
         }
         if let Some(status) = status {
             put(&mut value, option::STATUS, &[0, status as u8]);
         }
+        if value.len() > room {
+            return false;
+        }
         self.put(association.kind, &value);
+        whole
     }
 }
 

@@ -5,7 +5,7 @@ mod options;
 #[cfg(test)]
 mod tests;
 
-use crate::asker::{Asker, server_mac};
+use crate::asker::Asker;
 use crate::frame::{self, Frame, HOP_LIMIT, Link};
 use crate::{Answer, Settings, Silence};
 use message::{Association, Kind, Message, Reply, Status, option};
@@ -49,15 +49,15 @@ pub(crate) fn answer(asker: &Asker<'_>, bytes: &[u8], settings: &Settings) -> Re
     let message = Message::read(datagram.payload)?;
     let service = Service::of(asker).ok_or(Silence::NotServed)?;
     let mut told = Told::new(asker, &message, &service.subnets, settings);
-    let mut reply = judge(&message, &service, spoken_to, &told)?;
+    let mut reply = judge(&message, &service, spoken_to, &mut told)?;
     if reply.configured {
         told.put(&mut reply);
     }
-    let source = service.subnets.first().map_or(MacAddress::SERVICE, |subnet| server_mac(asker.topology, subnet));
+    let source = service.subnets.first().map_or(MacAddress::SERVICE, |subnet| asker.server_mac(subnet));
     let server = source.link_local();
     let link = Link { source, destination: asker.port.mac_address };
-    let segment = frame::udp_datagram((server.into(), SERVER_PORT), (client.into(), CLIENT_PORT), &reply.bytes);
-    let frame = frame::ipv6(link, server, client, IpProtocol::Udp, HOP_LIMIT, &segment);
+    let segment = frame::udp_datagram((server.into(), SERVER_PORT), (client.into(), CLIENT_PORT), &reply.bytes)?;
+    let frame = frame::ipv6(link, server, client, IpProtocol::Udp, HOP_LIMIT, &segment)?;
     Ok(Answer { frames: vec![frame], omitted: told.into_omitted() })
 }
 
@@ -79,7 +79,12 @@ impl<'a> Service<'a> {
     }
 }
 
-fn judge(message: &Message<'_>, service: &Service<'_>, spoken_to: Ipv6Addr, told: &Told<'_>) -> Result<Reply, Silence> {
+fn judge(
+    message: &Message<'_>,
+    service: &Service<'_>,
+    spoken_to: Ipv6Addr,
+    told: &mut Told<'_>,
+) -> Result<Reply, Silence> {
     check_ids(message)?;
     // The option that would let clients use unicast is never sent.
     let to_server = matches!(message.kind, Kind::Request | Kind::Renew | Kind::Release | Kind::Decline);
@@ -120,7 +125,8 @@ fn judge(message: &Message<'_>, service: &Service<'_>, spoken_to: Ipv6Addr, told
             for association in &message.associations {
                 let known = association.addresses.iter().any(|address| service.addresses.contains(address));
                 if !known {
-                    reply.association(association, &[], &[], (0, 0), Some(Status::NoBinding));
+                    let whole = reply.association(association, &[], &[], (0, 0), Some(Status::NoBinding));
+                    told.note(association.kind, whole);
                 }
             }
             Ok(reply)
@@ -147,27 +153,28 @@ fn check_ids(message: &Message<'_>) -> Result<(), Silence> {
 
 /// Gives the port's addresses to the first association for addresses that the client has; nothing to all others.
 /// What the client has beside them ends at once (RFC 8415 section 18.3.4).
-fn assign(message: &Message<'_>, service: &Service<'_>, told: &Told<'_>, reply: &mut Reply) {
+fn assign(message: &Message<'_>, service: &Service<'_>, told: &mut Told<'_>, reply: &mut Reply) {
     let mut addresses = service.addresses.as_slice();
     for association in &message.associations {
         let given = match association.kind {
             option::IA_NA => std::mem::take(&mut addresses),
             _ => &[],
         };
-        if given.is_empty() {
+        let whole = if given.is_empty() {
             let bound = matches!(message.kind, Kind::Renew | Kind::Rebind);
             let status = match association.kind {
                 option::IA_PD => Status::NoPrefixAvail,
                 _ if bound => Status::NoBinding,
                 _ => Status::NoAddrsAvail,
             };
-            reply.association(association, &[], &[], (0, 0), Some(status));
+            reply.association(association, &[], &[], (0, 0), Some(status))
         } else {
             let ended: Vec<_> =
                 association.addresses.iter().copied().filter(|address| !given.contains(address)).collect();
             let ended = if message.kind == Kind::Solicit { &[][..] } else { &ended };
-            reply.association(association, given, ended, (told.lease_s(), told.lease_s()), None);
-        }
+            reply.association(association, given, ended, (told.lease_s(), told.lease_s()), None)
+        };
+        told.note(association.kind, whole);
     }
 }
 

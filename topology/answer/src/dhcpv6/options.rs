@@ -56,8 +56,15 @@ impl<'a> Told<'a> {
             if reply.bytes.len() + 4 + value.len() <= MESSAGE_MAX {
                 reply.put(*code, value);
             } else {
-                self.omitted.push(Omission { option: code.to_string(), reason: Reason::NoRoom });
+                self.note(*code, false);
             }
+        }
+    }
+
+    /// Takes note of an option that the message has no room for, wholly or in part.
+    pub(super) fn note(&mut self, code: u16, whole: bool) {
+        if !whole {
+            self.omitted.push(Omission { option: code.to_string(), reason: Reason::NoRoom });
         }
     }
 

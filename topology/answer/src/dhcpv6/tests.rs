@@ -220,3 +220,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_port_with_many_addresses_is_told_what_its_network_can_carry() {
+    for count in [2_400_u16, 60] {
+        let mut cloud = Cloud::new();
+        let subnet_id = cloud.vm.fixed_ips[1].subnet_id;
+        cloud.vm.fixed_ips = (0..count)
+            .map(|host| weir_model::FixedIp {
+                subnet_id,
+                ip_address: Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 1, host).into(),
+            })
+            .collect();
+        let message = message(MessageType::Solicit, false, Some(&[]));
+        let frame = dhcpv6_frame(SERVERS, &message.to_vec().expect("a message"));
+        let answered = answer(&cloud.topology(), VM, Question::Dhcpv6, &frame, &Settings::default());
+        let length = answered.expect("an answer").frames[0].len() - 14;
+        assert!(length <= usize::from(cloud.network.mtu), "{count} addresses: {length} bytes");
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::allocate::{AddressSpace, interface_address};
 use crate::draft::Draft;
-use crate::logical::{is_router_interface, is_router_interface_or_snat, is_router_port};
+use crate::logical::{is_network_owner, is_router_interface, is_router_interface_or_snat, is_router_port};
 use crate::{FixedIp, MacAddress, NetworkId, NewFixedIp, PortId, Rejection, Subnet, SubnetId};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -129,6 +129,14 @@ fn want(draft: &Draft, asker: &Asker, wanted: NewFixedIp, subnets: &[Arc<Subnet>
     Ok(Some(Want::Exactly(FixedIp { subnet_id: subnet.id, ip_address: ip })))
 }
 
+/// Refuses more addresses than a port may ask for. Those of autoconfiguration that nobody asked for do not count.
+fn check_number(draft: &Draft, asker: &Asker, asked: usize) -> Result<(), Rejection> {
+    if asked <= draft.limits().max_fixed_ips || is_network_owner(asker.owner) {
+        return Ok(());
+    }
+    Err(Rejection::InvalidInput("Exceeded maximum amount of fixed ips per port.".to_owned()))
+}
+
 /// Addresses as they would be once those found so far are given.
 struct Allotment<'a> {
     draft: &'a Draft,
@@ -214,6 +222,7 @@ pub(super) fn first_addresses(
             for wanted in wanted {
                 wants.extend(want(draft, &asker, *wanted, &subnets)?);
             }
+            check_number(draft, &asker, wants.len())?;
         }
         None => {
             let of = |ipv6: bool| -> Vec<SubnetId> {
@@ -238,6 +247,7 @@ pub(super) fn next_addresses(
     if wanted.is_none() && (!mac_changed || before.is_empty()) {
         return Ok(before.to_vec());
     }
+    check_number(draft, &asker, wanted.map_or(0, <[_]>::len))?;
     let subnets = candidates(draft, &asker)?;
     let automatic = |fixed: &FixedIp| {
         let subnet = draft.subnet(fixed.subnet_id);
