@@ -8,7 +8,7 @@ use crate::link::ConnectionId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use weir_compile::Bridge;
-use weir_model::{Change, Command, Commit, HostKey, Port, Revision, Timestamp, Topology, Zone, Zones};
+use weir_model::{Change, Command, Commit, HostKey, HostName, Port, Revision, Timestamp, Topology, Zone, Zones};
 use weir_openflow::message::{CtFlush, CtTuple, Message};
 use weir_reconcile::Order;
 
@@ -95,7 +95,7 @@ impl Flushes {
         let waiting = &mut self.hosts.entry(place.host).or_default().addresses;
         waiting.extend(pairs.into_iter().map(|pair| (pair, revision)));
         if waiting.len() > ADDRESSES_MAX {
-            tracing::warn!(host = %place.host, "too many addresses change hands at once: some keep their connections");
+            tracing::warn!(host = %place.name, "too many addresses change hands at once: some keep their connections");
             while waiting.len() > ADDRESSES_MAX {
                 waiting.pop_last();
             }
@@ -182,6 +182,7 @@ impl Part {
 #[derive(Debug)]
 struct Place {
     host: HostKey,
+    name: HostName,
     zones: BTreeSet<Zone>,
     addresses: BTreeSet<IpAddr>,
 }
@@ -193,6 +194,7 @@ impl Place {
         let zones = [network.key, topology.domain(network)].map(|network| topology.zone(host.key, network));
         Some(Self {
             host: host.key,
+            name: host.name.clone(),
             zones: zones.into_iter().flatten().collect(),
             addresses: port.fixed_ips.iter().map(|fixed| fixed.ip_address).collect(),
         })

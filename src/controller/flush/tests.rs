@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 use weir_model::{
-    HostName, HypervisorFact, Limits, NetworkId, NewFixedIp, NewNetwork, NewPort, NewSubnet, PortId, ProjectId,
-    Request, SubnetId,
+    HypervisorFact, Limits, NetworkId, NewFixedIp, NewNetwork, NewPort, NewSubnet, PortId, ProjectId, Request, SubnetId,
 };
 use weir_openflow::DatapathId;
 use weir_openflow::message::Features;
