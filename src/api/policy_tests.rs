@@ -37,6 +37,10 @@ const SHARED: u128 = 3;
 const EXTERNAL: u128 = 4;
 /// A port of "others" on the network of "mine", with the gateway's address.
 const GATEWAY: u128 = 5;
+/// A port of "mine" on the shared network.
+const GUEST: u128 = 6;
+/// A port of "mine" on the network of "mine".
+const HOME: u128 = 7;
 
 /// Networks of "mine" and "others", a subnet and a port of "others" on each; groups and routers of both.
 fn topology() -> Topology {
@@ -68,6 +72,10 @@ fn topology() -> Topology {
         fixed_ips: Some(vec![gateway]),
         ..NewPort::new(PortId(id(GATEWAY)), NetworkId(id(OWN)), ProjectId::from("others"))
     }]));
+    for (port, network) in [(GUEST, SHARED), (HOME, OWN)] {
+        let mine = ProjectId::from("mine");
+        transact(Command::CreatePorts(vec![NewPort::new(PortId(id(port)), NetworkId(id(network)), mine)]));
+    }
     for number in [OWN, OTHERS] {
         let owner = ProjectId::from(if number == OWN { "mine" } else { "others" });
         let group = SecurityGroupId(id(number));
@@ -161,7 +169,7 @@ fn lists_hold_what_the_caller_may_see() {
     assert_eq!(ids::<Network>(&admin), [OWN, OTHERS, SHARED, EXTERNAL]);
     assert_eq!(ids::<Network>(&member()), [OWN, SHARED, EXTERNAL]);
     assert_eq!(ids::<Subnet>(&member()), [SHARED]);
-    assert_eq!(ids::<Port>(&member()), [OWN, GATEWAY]);
+    assert_eq!(ids::<Port>(&member()), [OWN, GATEWAY, GUEST, HOME]);
     let nobody = Caller { project: None, admin: false };
     assert_eq!(ids::<Network>(&nobody), [SHARED, EXTERNAL]);
 }
@@ -307,6 +315,46 @@ fn ids_that_may_not_be_seen_name_nothing() {
     assert!(allowed(interface(json!({"port_id": id(OWN)}))));
     let gateway = interface(json!({"port_id": id(GATEWAY)})).map(|answer| answer.status).unwrap_err();
     assert!(gateway.message.contains("out of the allocation pool of subnet"), "{}", gateway.message);
+}
+
+#[test]
+fn ports_on_networks_of_others_cannot_pass_for_others() {
+    let admin = Caller { project: Some(ProjectId::from("mine")), admin: true };
+    let pair = json!([{"ip_address": "10.0.0.9"}]);
+    let exact = json!([{"subnet_id": Uuid::from_u128(SHARED)}, {"ip_address": "10.0.0.9"}]);
+    let cases = [
+        ("port_security_enabled", json!({"port_security_enabled": true})),
+        ("allowed_address_pairs", json!({ "allowed_address_pairs": pair })),
+        ("mac_address", json!({"mac_address": "fa:16:3e:00:00:09"})),
+        ("fixed_ips:ip_address", json!({ "fixed_ips": exact })),
+        ("device_owner", json!({"device_owner": "network:dhcp"})),
+    ];
+    let on = |network: u128, body: &Value| {
+        let mut port = json!({ "network_id": Uuid::from_u128(network) });
+        port.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        port
+    };
+    let refused = |result: Result<Answer, Fault>, rule: &str| {
+        let fault = result.map(|answer| answer.status).unwrap_err();
+        assert_eq!((fault.status, fault.kind.as_ref()), (StatusCode::FORBIDDEN, "PolicyNotAuthorized"), "{rule}");
+        assert!(fault.message.contains(rule), "{}", fault.message);
+    };
+    for (name, body) in &cases {
+        refused(created::<Port>(&member(), on(SHARED, body)), &format!("rule:create_port:{name})"));
+        refused(updated::<Port>(&member(), GUEST, body.clone()), &format!("rule:update_port:{name})"));
+        assert!(allowed(created::<Port>(&member(), on(OWN, body))), "one's own network: {name}");
+        assert!(allowed(created::<Port>(&admin, on(SHARED, body))), "{name}");
+        assert!(allowed(updated::<Port>(&admin, GUEST, body.clone())), "{name}");
+        if *name == "mac_address" {
+            refused(updated::<Port>(&member(), HOME, body.clone()), "rule:update_port:mac_address)");
+        } else {
+            assert!(allowed(updated::<Port>(&member(), HOME, body.clone())), "one's own network: {name}");
+        }
+    }
+    let subnet = json!({"fixed_ips": [{"subnet_id": Uuid::from_u128(SHARED)}]});
+    assert!(allowed(created::<Port>(&member(), on(SHARED, &subnet))));
+    refused(updated::<Port>(&member(), GUEST, subnet), "rule:update_port:fixed_ips)");
+    assert!(allowed(updated::<Port>(&member(), GUEST, json!({"name": "x", "device_owner": "compute:nova"}))));
 }
 
 #[test]

@@ -48,6 +48,7 @@ impl Controller {
     pub fn new(topology: Topology, grace: Duration, now: Instant) -> Self {
         let engine = Engine::load(&topology);
         let hosts = topology.hypervisors().map(|host| (host.name.clone(), Host::new(host.name.clone(), now))).collect();
+        let flushes = Flushes::of(&topology);
         Self {
             topology,
             engine,
@@ -59,7 +60,7 @@ impl Controller {
             unsettled: BTreeSet::new(),
             ready: BTreeSet::new(),
             dumps: Dumps::default(),
-            flushes: Flushes::default(),
+            flushes,
             withdrawals: Withdrawals::default(),
             grace,
             retried: now,

@@ -97,7 +97,7 @@ impl Controller {
     }
 
     /// A hypervisor is called otherwise from now on.
-    fn rename(&mut self, from: &HostName, to: &HostName) {
+    pub(super) fn rename(&mut self, from: &HostName, to: &HostName) {
         let Some(mut host) = self.hosts.remove(from) else { return };
         tracing::info!(host = %from, renamed = %to, "hypervisor renamed");
         for bridge in Bridge::ALL {
@@ -114,6 +114,7 @@ impl Controller {
         for bridge in Bridge::ALL {
             self.comparisons.end(&host.id(bridge));
         }
+        self.withdrawals.rename(from, to);
         host.name.clone_from(to);
         for bridge in Bridge::ALL.into_iter().filter(|bridge| host.switch(*bridge).connection.is_some()) {
             self.comparisons.want(host.id(bridge));
@@ -157,6 +158,7 @@ impl Controller {
     /// Forgets who is neither connected nor known, for instance under a former name.
     pub(super) fn forget_strangers(&mut self) {
         self.hosts.retain(|name, host| host.is_heard_of() || self.topology.hypervisor(name).is_some());
+        self.withdrawals.retain(|host| self.hosts.contains_key(host));
     }
 
     /// Brings the topology's VIFs of the hypervisor in line with what is plugged.

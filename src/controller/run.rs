@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use weir_answer::Settings;
 use weir_compile::{Bridge, table_names};
-use weir_model::{Limits, LoadError, Rejection, Timestamp, Topology};
+use weir_model::{Change, Limits, LoadError, Port, Rejection, Timestamp, Topology};
 use weir_openflow::session::SessionConfig;
 use weir_reconcile::SwitchConfig;
 
@@ -176,11 +176,28 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
 /// Makes what a store of an older version lacks, and keeps it.
 fn complete(store: &mut Store, topology: Topology) -> Result<Topology, StartError> {
     let (completed, commit) = topology.completed(timestamp())?;
+    let secured = commit.changes.iter().filter(|change| is_secured(change)).count();
+    if secured > 0 {
+        tracing::warn!(
+            ports = secured,
+            "ports from before there were security groups got the group 'default' of their project: it refuses what \
+             ports of other groups begin"
+        );
+    }
     if !commit.changes.is_empty() {
         tracing::info!(changes = commit.changes.len(), "the state of an older version was completed");
         store.commit(&[commit])?;
     }
     Ok(completed)
+}
+
+/// Whether a port got security groups.
+fn is_secured(change: &Change) -> bool {
+    let groups = |port: &Arc<Port>| !port.security_groups.is_empty();
+    match change {
+        Change::Port(diff) => !diff.before.as_ref().is_some_and(groups) && diff.after.as_ref().is_some_and(groups),
+        _ => false,
+    }
 }
 
 /// Listens on an address. A former controller that was killed a moment ago may hold it for as long as its sockets take

@@ -161,9 +161,6 @@ impl Controller {
         if link.connection.as_ref().is_some_and(|(current, _)| *current == id) {
             link.disconnect(Some(reason.to_owned()));
             self.comparisons.end(switch);
-            if switch.bridge == Bridge::Integration {
-                self.flushes.forget(&switch.host);
-            }
             for switch in host.unheard_of() {
                 self.ready.extend(self.progress.release(&switch));
             }

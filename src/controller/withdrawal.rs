@@ -6,7 +6,8 @@ use super::core::Controller;
 use super::progress::SwitchId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use weir_compile::Unit;
+use weir_compile::{Bridge, Unit};
+use weir_model::HostName;
 use weir_openflow::EncodedEdit;
 use weir_reconcile::Step;
 
@@ -29,6 +30,24 @@ impl Withdrawals {
     pub(super) fn recall(&mut self, switch: &SwitchId, unit: &Unit) -> Option<Edits> {
         let [fresh, due] = [&mut self.fresh, &mut self.due].map(|waiting| waiting.get_mut(switch)?.remove(unit));
         fresh.or(due)
+    }
+
+    /// A hypervisor is called otherwise from now on.
+    pub(super) fn rename(&mut self, from: &HostName, to: &HostName) {
+        for waiting in [&mut self.fresh, &mut self.due] {
+            for bridge in Bridge::ALL {
+                if let Some(units) = waiting.remove(&SwitchId { host: from.clone(), bridge }) {
+                    waiting.entry(SwitchId { host: to.clone(), bridge }).or_default().extend(units);
+                }
+            }
+        }
+    }
+
+    /// Forgets the hypervisors that are not known any more.
+    pub(super) fn retain(&mut self, is_known: impl Fn(&HostName) -> bool) {
+        for waiting in [&mut self.fresh, &mut self.due] {
+            waiting.retain(|switch, _| is_known(&switch.host));
+        }
     }
 
     /// Lets a tick pass; what has become due.
@@ -55,8 +74,7 @@ impl Controller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_compile::Bridge;
-    use weir_model::{HostName, SetKey};
+    use weir_model::SetKey;
 
     fn switch(number: u32) -> SwitchId {
         SwitchId { host: HostName::from(format!("host{number}").as_str()), bridge: Bridge::Integration }
@@ -72,6 +90,23 @@ mod tests {
         assert!(withdrawals.tick().into_keys().eq([switch(1)]));
         assert!(withdrawals.tick().into_keys().eq([switch(2)]));
         assert!(withdrawals.tick().is_empty());
+    }
+
+    #[test]
+    fn what_is_put_off_goes_with_the_name_of_its_hypervisor() {
+        let mut withdrawals = Withdrawals::default();
+        for number in [1, 2] {
+            withdrawals.put_off(switch(1), Unit::Rules(SetKey(number)), Edits::default());
+            withdrawals.tick();
+        }
+        withdrawals.rename(&switch(1).host, &switch(2).host);
+        assert_eq!(withdrawals.recall(&switch(1), &Unit::Rules(SetKey(2))), None);
+        assert_eq!(withdrawals.recall(&switch(2), &Unit::Rules(SetKey(2))), Some(Edits::default()));
+        withdrawals.put_off(switch(3), Unit::Rules(SetKey(1)), Edits::default());
+        withdrawals.retain(|host| *host != switch(3).host);
+        assert!(withdrawals.fresh.is_empty());
+        withdrawals.retain(|_| false);
+        assert!(withdrawals.due.is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Objects, Resource, Tagged, Update, standard};
 use crate::api::attribute::{
-    Attribute, Filter, GivenDhcpOption, GivenFixedIp, GivenPair, Preset, Rule, Shown, Table, Values, Wanted,
+    Attribute, Filter, Given, GivenDhcpOption, GivenFixedIp, GivenPair, Preset, Rule, Shown, Table, Values, Wanted,
 };
 use crate::api::caller::{Caller, Who};
 use crate::api::fault::Fault;
@@ -173,7 +173,7 @@ impl Resource for Port {
             return Err(Network::absent(&network.id.to_string()));
         }
         // The model says which network is not there.
-        owner_allowed(values, network, "create", caller)?;
+        network_owner_needed(values, network, "create", caller)?;
         groups_seen(values, caller, topology)
     }
 
@@ -183,7 +183,7 @@ impl Resource for Port {
     }
 
     fn may_update(&self, values: &Values, caller: &Caller, topology: &Topology) -> Result<(), Fault> {
-        owner_allowed(values, topology.network(self.network_id), "update", caller)?;
+        network_owner_needed(values, topology.network(self.network_id), "update", caller)?;
         groups_seen(values, caller, topology)
     }
 
@@ -278,13 +278,35 @@ fn groups_seen(values: &Values, caller: &Caller, topology: &Topology) -> Result<
     if unseen.is_empty() { Ok(()) } else { Err(SecurityGroup::absent(&unseen.join(", "))) }
 }
 
-/// Refuses ports that say to be Neutron's own, which are not filtered, on networks of others.
-fn owner_allowed(values: &Values, network: Option<&Arc<Network>>, action: &str, caller: &Caller) -> Result<(), Fault> {
-    let of_network = values.peek_text("device_owner").is_some_and(|owner| owner.starts_with("network:"));
-    if caller.admin || !of_network || network.is_some_and(|network| caller.owns(&network.project_id)) {
+/// Refuses what only the owner of the network may ask of a port, as Neutron does by default: to be one of Neutron's own,
+/// which are not filtered, and whatever lets a port pass for another one. An address of one's wish is refused, a subnet
+/// is not; on an update both are. Another link-layer address later is for admins alone.
+fn network_owner_needed(
+    values: &Values,
+    network: Option<&Arc<Network>>,
+    action: &str,
+    caller: &Caller,
+) -> Result<(), Fault> {
+    if caller.admin {
         return Ok(());
     }
-    Err(Fault::forbidden(&format!("(rule:{action}_port and rule:{action}_port:device_owner)")))
+    let update = action == "update";
+    let owns = network.is_some_and(|network| caller.owns(&network.project_id));
+    let refused = values.iter().find_map(|(name, given)| match (name, given) {
+        ("mac_address", _) if update => Some(name),
+        _ if owns => None,
+        ("device_owner", Given::Text(owner)) => owner.starts_with("network:").then_some(name),
+        ("fixed_ips", Given::FixedIps(wished)) => {
+            let exact = wished.iter().any(|fixed| fixed.ip_address.is_some());
+            if exact { Some("fixed_ips:ip_address") } else { update.then_some(name) }
+        }
+        ("port_security_enabled" | "allowed_address_pairs" | "mac_address", _) => Some(name),
+        _ => None,
+    });
+    match refused {
+        Some(name) => Err(Fault::forbidden(&format!("(rule:{action}_port and rule:{action}_port:{name})"))),
+        None => Ok(()),
+    }
 }
 
 fn wished(addresses: Vec<GivenFixedIp>) -> Vec<NewFixedIp> {

@@ -43,7 +43,7 @@ pub(crate) struct Index {
     pub(crate) routers_of_project: Relation<ProjectId, RouterId>,
     pub(crate) router_by_key: Tree<RouterKey, RouterId>,
     /// Interfaces of routers, by router and by network.
-    pub(crate) interfaces_of_router: Relation<RouterId, PortId>,
+    pub(crate) ports_naming_router: Relation<RouterId, PortId>,
     pub(crate) interfaces_of_network: Relation<NetworkId, PortId>,
     /// Routers by the addresses that their routes lead by.
     pub(crate) routers_by_nexthop: Relation<IpAddr, RouterId>,
@@ -128,12 +128,14 @@ fn placed(port: &Port) -> (&Binding, NetworkId, (bool, &[SecurityGroupId])) {
     (&port.binding, port.network_id, port.secured())
 }
 
-/// The router that a port is an interface of.
+/// The router that a port names as an interface of it would. See [`Topology::interface_of`] for whether it is one.
+///
+/// [`Topology::interface_of`]: crate::Topology::interface_of
 pub(crate) fn router_of(port: &Port) -> Option<RouterId> {
     router_named(&port.device_owner, &port.device_id)
 }
 
-/// The router that a port with this device is an interface of.
+/// The router that a port with this device names as an interface of it would.
 pub(crate) fn router_named(owner: &str, device_id: &str) -> Option<RouterId> {
     is_router_interface(owner).then(|| device_id.parse().ok()).flatten()
 }
@@ -180,7 +182,8 @@ impl Index {
         }
     }
 
-    pub(crate) fn port(&mut self, before: Option<&Port>, after: Option<&Port>) {
+    /// Follows a port; `is_router` tells which routers exist.
+    pub(crate) fn port(&mut self, before: Option<&Port>, after: Option<&Port>, is_router: impl Fn(RouterId) -> bool) {
         let project = |port: &Port| (port.project_id.clone(), port.id);
         self.ports_of_project.shift(before.map(project), after.map(project));
         let network = |port: &Port| (port.network_id, port.id);
@@ -195,9 +198,9 @@ impl Index {
             self.ports_of_device.shift(before.and_then(device), after.and_then(device));
         }
         let of_router = |port: &Port| Some((router_of(port)?, port.id));
-        self.interfaces_of_router.shift(before.and_then(of_router), after.and_then(of_router));
-        let on_network = |port: &Port| router_of(port).map(|_| (port.network_id, port.id));
-        self.interfaces_of_network.shift(before.and_then(on_network), after.and_then(on_network));
+        self.ports_naming_router.shift(before.and_then(of_router), after.and_then(of_router));
+        let of_network = |port: &Port| router_of(port).filter(|id| is_router(*id)).map(|_| (port.network_id, port.id));
+        self.interfaces_of_network.shift(before.and_then(of_network), after.and_then(of_network));
         self.claims(before, after);
         self.fixed_ips(before, after);
         self.security(before, after);

@@ -1,7 +1,6 @@
 //! A topology from what was kept on disk.
 
 use crate::change::{Change, Diff};
-use crate::index::router_of;
 use crate::{
     Limits, LoadError, Port, Record, RecordKey, Remote, Revision, SecurityGroupId, SecurityGroupRule, Segment, Topology,
 };
@@ -56,9 +55,6 @@ impl Topology {
                 }
                 self.check_addresses(it)?;
                 self.check_groups(it)?;
-                if let Some(router) = router_of(it).filter(|router| self.router(*router).is_none()) {
-                    return Err(LoadError::Dangling { record: key, named: RecordKey::Router(router) });
-                }
             }
             Record::Hypervisor(it) => {
                 let aliases = &self.index.host_by_alias;

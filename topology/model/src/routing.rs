@@ -29,7 +29,8 @@ impl Topology {
 
     /// The ports that are interfaces of a router, by id.
     pub fn interfaces_of(&self, router: RouterId) -> impl Iterator<Item = &Arc<Port>> {
-        self.index.interfaces_of_router.of(&router).filter_map(|id| self.ports.get(id))
+        let known = self.routers.get(&router);
+        known.into_iter().flat_map(|it| self.index.ports_naming_router.of(&it.id)).filter_map(|id| self.ports.get(id))
     }
 
     /// The ports of a network that are interfaces of routers, by id.
@@ -40,6 +41,12 @@ impl Topology {
     /// The router that a port is an interface of.
     pub fn router_of(&self, port: &Port) -> Option<&Arc<Router>> {
         self.routers.get(&router_of(port)?)
+    }
+
+    /// The router that a port is an interface of, by id. A port that names no router, as stores from before there were
+    /// routers may hold, is none's.
+    pub(crate) fn interface_of(&self, port: &Port) -> Option<RouterId> {
+        self.router_of(port).map(|router| router.id)
     }
 
     /// The routers that have interfaces on a network.
@@ -64,7 +71,7 @@ impl Topology {
 
     /// The interface of a router on a network that has an address.
     pub fn interface_at(&self, network: NetworkId, address: IpAddr) -> Option<&Arc<Port>> {
-        self.port_at(network, address).filter(|port| router_of(port).is_some())
+        self.port_at(network, address).filter(|port| self.router_of(port).is_some())
     }
 
     /// The networks whose packets may come to this one or the other way around, by routers that have interfaces in
@@ -125,7 +132,7 @@ impl Topology {
 
     /// Keeps the domains of networks in step with an interface that comes or goes.
     pub(crate) fn follow_interface(&mut self, before: Option<&Port>, after: Option<&Port>) {
-        let ends = |port: &Port| Some((router_of(port)?, port.network_id));
+        let ends = |port: &Port| Some((self.interface_of(port)?, port.network_id));
         let (was, is) = (before.and_then(ends), after.and_then(ends));
         if was == is {
             return;

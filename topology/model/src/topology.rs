@@ -109,7 +109,7 @@ impl Topology {
                 );
             }
             Change::Port(Diff { before, after }) => {
-                self.index.port(before.as_deref(), after.as_deref());
+                self.index.port(before.as_deref(), after.as_deref(), |id| self.routers.get(&id).is_some());
                 replace(&mut self.ports, before.as_ref().map(|it| it.id), after.as_ref().map(|it| (it.id, it.clone())));
                 self.follow_interface(before.as_deref(), after.as_deref());
             }

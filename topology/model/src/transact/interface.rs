@@ -223,8 +223,8 @@ pub(super) fn check_create(id: PortId, owner: &str, device_id: &str) -> Result<(
 }
 
 /// Refuses to delete a router's interface by way of its port.
-pub(super) fn check_delete(port: &Port) -> Result<(), Rejection> {
-    match router_of(port) {
+pub(super) fn check_delete(draft: &Draft, port: &Port) -> Result<(), Rejection> {
+    match draft.interface_of(port) {
         Some(_) => Err(Rejection::ServicePortInUse { port: port.id, owner: port.device_owner.clone() }),
         None => Ok(()),
     }
@@ -233,11 +233,12 @@ pub(super) fn check_delete(port: &Port) -> Result<(), Rejection> {
 /// What becomes of a port by a change of it: a router's interface stays one that the router can have, and nothing else
 /// becomes one.
 pub(super) fn follow_update(draft: &Draft, before: &Port, mut after: Port) -> Result<Port, Rejection> {
-    let (was, is) = (router_of(before), router_of(&after));
+    let was = draft.interface_of(before);
     let owner = if was.is_some() { &before.device_owner } else { &after.device_owner };
-    let owner_changed = was.is_some() && before.device_owner != after.device_owner;
-    refuse_device(was != is || owner_changed, after.id, owner, "device update")?;
-    let Some(id) = is else {
+    let named_anew = router_of(&after).is_some_and(|named| router_of(before) != Some(named));
+    let changed = was.is_some() && (router_of(&after) != was || before.device_owner != after.device_owner);
+    refuse_device(named_anew || changed, after.id, owner, "device update")?;
+    let Some(id) = was else {
         return Ok(after);
     };
     if after.fixed_ips != before.fixed_ips {

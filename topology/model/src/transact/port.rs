@@ -6,7 +6,6 @@ use super::security_group::{default_group, existing as existing_group};
 use super::{check_revision, interface, set};
 use crate::allocate::{next_key, port_mac};
 use crate::draft::Draft;
-use crate::index::router_of;
 use crate::logical::is_network_owner;
 use crate::{
     AddressPair, Binding, HostName, MacAddress, NetworkId, NewAddressPair, NewPort, Outcome, Port, PortId, PortKey,
@@ -260,14 +259,14 @@ fn check_mac_change(
 pub(super) fn delete(draft: &mut Draft, id: PortId, if_revision: Option<u64>) -> Result<Outcome, Rejection> {
     let port = existing(draft, id)?;
     check_revision(if_revision, port.revision_number)?;
-    interface::check_delete(&port)?;
+    interface::check_delete(draft, &port)?;
     draft.delete_port(id);
     Ok(Outcome::Deleted)
 }
 
 pub(super) fn set_status(draft: &mut Draft, statuses: Vec<(PortId, PortStatus)>) -> Outcome {
     for (id, status) in statuses {
-        let Some(before) = draft.port_or_gone(id).filter(|port| router_of(port).is_none()) else {
+        let Some(before) = draft.port_or_gone(id).filter(|port| draft.interface_of(port).is_none()) else {
             continue;
         };
         let carries = before.admin_state_up && draft.bound_host(&before).is_some();

@@ -36,6 +36,10 @@ fn create_one(draft: &mut Draft, new: NewRouter) -> Result<RouterId, Rejection> 
     if draft.router(new.id).is_some() {
         return Err(Rejection::AlreadyExists(RecordKey::Router(new.id)));
     }
+    if draft.index.ports_naming_router.count(&new.id) > 0 {
+        // They are of a store from before there were routers, and nothing was checked that an interface must be.
+        return Err(Rejection::AlreadyExists(RecordKey::Router(new.id)));
+    }
     let mut counters = draft.counters();
     let key = next_key(&draft.index.router_by_key, RouterKey, |key| key.0, counters.router, RouterKey::MAX);
     counters.router = key.ok_or(Rejection::NumbersExhausted("router"))?;

@@ -33,8 +33,9 @@ fn concerned(draft: &Draft, before: &Topology) -> BTreeSet<HostKey> {
                     hosts.extend(old.iter().chain(new).filter_map(|port| came_or_went(before, draft, port)));
                     hosts.extend(old.iter().chain(new).filter_map(|port| came_or_went(draft, before, port)));
                 }
-                let interface = |port: &Arc<Port>| Some((router_of(port)?, port.network_id));
-                let (was, is) = (old.as_ref().and_then(interface), new.as_ref().and_then(interface));
+                let interface = |it: &Topology, port: &Arc<Port>| Some((it.interface_of(port)?, port.network_id));
+                let was = old.as_ref().and_then(|port| interface(before, port));
+                let is = new.as_ref().and_then(|port| interface(draft, port));
                 if was != is {
                     routed.extend(was.into_iter().chain(is).map(|(_, network)| network));
                 }

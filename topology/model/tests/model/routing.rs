@@ -3,7 +3,8 @@
 use crate::cloud::{Cloud, exactly, ip, prt};
 use crate::router::{route, rtr};
 use weir_model::{
-    Limits, LoadError, NetworkId, OldInterface, Port, Record, RecordKey, Router, RouterId, RouterPatch, Topology,
+    Command, Limits, LoadError, NetworkId, NewRouter, OldInterface, Port, PortPatch, Record, RecordKey, Router,
+    RouterId, RouterPatch, Topology,
 };
 
 impl Cloud {
@@ -198,9 +199,6 @@ fn records_of_routers_that_contradict_each_other_are_refused() {
     twin.id = rtr(99);
     let with = |record: Record| load(records.iter().cloned().chain([record]).collect());
     assert_eq!(with(Record::Router(twin.into())), Err(LoadError::Number { record: RecordKey::Router(rtr(99)) }));
-    let router = RecordKey::Router(id);
-    let without = records.iter().filter(|record| record.key() != router).cloned().collect();
-    assert_eq!(load(without), Err(LoadError::Dangling { record: RecordKey::Port(port.id), named: router }));
     let mut stray = Port::clone(&port);
     stray.id = prt(99);
     stray.key.0 = 99;
@@ -209,4 +207,40 @@ fn records_of_routers_that_contradict_each_other_are_refused() {
     stray.device_id = "not a router".into();
     let loaded = with(Record::Port(stray.into())).expect("a device that can be no router is none");
     assert_eq!(loaded.interfaces_of(id).count(), 1);
+}
+
+#[test]
+fn a_port_of_an_older_version_that_names_no_router_is_no_interface() {
+    let mut cloud = Cloud::default();
+    let gone = cloud.router();
+    let (network, subnet) = cloud.lan("10.0.0.0/24");
+    let port = cloud.connect(gone, subnet);
+    let records = cloud.topology.records().filter(|record| record.key() != RecordKey::Router(gone));
+    let records: Vec<Record> = records.collect();
+    let loaded = Topology::load(Limits::default(), records.into_iter(), cloud.topology.revision());
+    cloud.topology = loaded.expect("what an older version wrote");
+    let none = |cloud: &Cloud| {
+        let topology = &cloud.topology;
+        assert_eq!((topology.interfaces_of(gone).count(), topology.interfaces_on(network).count()), (0, 0));
+        assert_eq!(topology.port(port.id).and_then(|port| topology.router_of(port)), None);
+        assert_eq!(topology.interface_at(network, port.fixed_ips[0].ip_address), None);
+        assert!(topology.routers_on(network).is_empty());
+    };
+    none(&cloud);
+    let create = Command::CreateRouters(vec![NewRouter::new(gone, "alpha".into())]);
+    let refused = cloud.refused(create.clone());
+    assert_eq!((refused.0, refused.1), ("Conflict", 409), "nothing becomes an interface unseen: {}", refused.2);
+    none(&cloud);
+    let other = cloud.router();
+    let update = |patch: PortPatch| Command::UpdatePort { id: port.id, patch: Box::new(patch), if_revision: None };
+    for router in [other, rtr(99)] {
+        let patch = PortPatch { device_id: Some(router.to_string()), ..PortPatch::default() };
+        assert_eq!(cloud.refused(update(patch)).0, "UnsupportedPortDeviceOwner");
+    }
+    cloud.done(update(PortPatch { name: Some("old".into()), ..PortPatch::default() }));
+    none(&cloud);
+    cloud.done(update(PortPatch { device_id: Some(String::new()), ..PortPatch::default() }));
+    cloud.done(create);
+    none(&cloud);
+    cloud.done(Command::DeletePort { id: port.id, if_revision: None });
 }
