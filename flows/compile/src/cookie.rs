@@ -269,6 +269,8 @@ reasons! {
     NoRule = 26, "no rule";
     /// A reply about a connection that another port began, or that was begun to another port.
     ForeignConnection = 28, "reply in a connection of other ports";
+    /// Neighbour discovery, or what a DHCP server says, for a router.
+    LinkOnly = 29, "a message about a link for a router";
 }
 
 /// A cookie, taken apart.

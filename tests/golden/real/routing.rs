@@ -102,6 +102,23 @@ fn both_directions_are_tracked_in_one_zone_though_only_one_is_routed() {
     assert_eq!(there.zone(), back.zone());
 }
 
+/// Security groups let these pass whoever sends them, so no router may take them to another network.
+#[test]
+fn messages_about_a_link_stay_on_it() {
+    let stage = Stage::of("routed_two_networks");
+    let (gateway, gateway_v6) = (stage.mac("10.0.0.1"), stage.mac("fd00:a::1"));
+    let v6 = format!("{WEB},icmp6,dl_dst={gateway_v6},ipv6_src=fd00:a::11,ipv6_dst=fd00:b::12,nw_ttl=64");
+    for kind in [130, 134, 136, 143] {
+        let trace = stage.trace(&format!("{v6},icmpv6_type={kind}"), "trk,new");
+        assert!(trace.drops() && trace.lookups() == 0, "{}", trace.told);
+    }
+    let ping = stage.trace(&format!("{v6},icmpv6_type=128"), "trk,new");
+    assert_eq!(ping.lookups(), 1, "{}", ping.told);
+    let v4 = format!("{WEB},udp,dl_dst={gateway},nw_src=10.0.0.11,nw_dst=10.0.1.12,nw_ttl=64");
+    let offer = stage.trace(&format!("{v4},udp_src=67,udp_dst=68"), "trk,new");
+    assert!(offer.drops() && offer.lookups() == 0, "{}", offer.told);
+}
+
 #[test]
 fn addresses_of_a_link_stay_on_it() {
     let stage = Stage::of("routed_two_networks");

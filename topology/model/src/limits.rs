@@ -33,7 +33,7 @@ impl Default for Limits {
             base_mac: MacAddress([0xfa, 0x16, 0x3e, 0, 0, 0]),
             max_dns_nameservers: 5,
             max_host_routes: 20,
-            max_fixed_ips: 5,
+            max_fixed_ips: 64,
             max_address_pairs: 10,
             max_routes: 30,
         }

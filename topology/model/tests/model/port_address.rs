@@ -35,19 +35,19 @@ fn refused(cloud: &mut Cloud, network: NetworkId, wanted: Vec<NewFixedIp>) -> (&
 fn a_port_asks_for_only_so_many_addresses() {
     let (mut cloud, network, subnet) = with_subnet();
     let automatic = slaac(&mut cloud, network, "fd00::/64");
-    let many = || vec![any_of(subnet); 6];
+    let many = || vec![any_of(subnet); 65];
     let text = "Invalid input for operation: Exceeded maximum amount of fixed ips per port..".to_owned();
     let expected = ("InvalidInput", 400, text);
     assert_eq!(refused(&mut cloud, network, many()), expected);
     // What autoconfiguration gives does not count when the port is made, and is not asked for by itself.
-    let mut wanted = vec![any_of(subnet); 5];
+    let mut wanted = vec![any_of(subnet); 64];
     wanted.push(any_of(automatic));
     let port = cloud.port_at(network, wanted.clone());
-    assert_eq!(addresses(&port).len(), 6);
+    assert_eq!(addresses(&port).len(), 65);
     let update = |wanted| Command::UpdatePort { id: port.id, patch: Box::new(wanting(wanted)), if_revision: None };
     assert_eq!(cloud.refused(update(many())), expected);
     assert_eq!(cloud.refused(update(wanted)), expected);
-    cloud.done(update(vec![any_of(subnet); 5]));
+    cloud.done(update(vec![any_of(subnet); 64]));
     assert_eq!(cloud.topology.port(port.id).expect("the port").fixed_ips, port.fixed_ips);
     // Ports of the network itself may have more.
     let mut own = cloud.new_port(network);

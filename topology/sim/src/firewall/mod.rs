@@ -8,7 +8,7 @@ mod zone;
 
 pub use rule::View;
 
-use crate::packet::{ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP, Packet, Tracking, protocol};
+use crate::packet::{ETH_ARP, ETH_RARP, Packet, Tracking, protocol};
 use crate::switch::Conntrack;
 use crate::switch::conntrack::{CT_ESTABLISHED, CT_INVALID, CT_NEW, CT_RELATED, CT_REPLY};
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,18 +123,10 @@ fn filter(topology: &Topology, port: &Port) -> Filter {
     if groups.peek().is_some() && groups.all(|group| !group.stateful) { Filter::Stateless } else { Filter::Stateful }
 }
 
-/// What passes whatever the rules say: ARP and RARP, neighbour discovery, reports of multicast groups, and what DHCP
-/// servers tell their clients.
+/// What passes whatever the rules say: ARP and RARP, and what is about the link.
 fn is_exempt(packet: &Packet) -> bool {
     let fields = crate::oracle::seen(packet);
-    let served = match fields.eth_type {
-        ETH_IPV4 => (67, 68),
-        _ => (547, 546),
-    };
-    let from_server = fields.nw_proto == protocol::UDP && (fields.tp_src, fields.tp_dst) == served;
-    matches!(fields.eth_type, ETH_ARP | ETH_RARP)
-        || matches!(fields.eth_type, ETH_IPV4 | ETH_IPV6) && fields.nw_frag == 0 && from_server
-        || fields.is_icmpv6() && fields.nw_frag == 0 && matches!(fields.tp_src, 130..=136 | 143)
+    matches!(fields.eth_type, ETH_ARP | ETH_RARP) || crate::oracle::is_about_link(&fields)
 }
 
 fn other(direction: Direction) -> Direction {

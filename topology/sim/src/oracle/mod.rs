@@ -15,7 +15,7 @@ pub use punt::{Punt, PuntKind};
 pub use route::ROUTERS_MAX;
 pub(crate) use route::ends;
 
-use crate::packet::{Fields, Packet};
+use crate::packet::{ETH_IPV4, Fields, Packet, protocol};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_model::{Port, PortId, Router, Topology, Vif};
 
@@ -69,6 +69,18 @@ pub(crate) fn seen(packet: &Packet) -> Fields {
         (fields.tp_src, fields.tp_dst) = (0, 0);
     }
     fields
+}
+
+/// Whether a packet is about its link: neighbour discovery, a report of multicast groups, or what a DHCP server tells its
+/// client.
+pub(crate) fn is_about_link(fields: &Fields) -> bool {
+    let served = match fields.eth_type {
+        ETH_IPV4 => (67, 68),
+        _ => (547, 546),
+    };
+    let from_server = fields.nw_proto == protocol::UDP && (fields.tp_src, fields.tp_dst) == served;
+    let discovery = fields.is_icmpv6() && matches!(fields.tp_src, 130..=136 | 143);
+    fields.is_ip() && fields.nw_frag == 0 && (from_server || discovery)
 }
 
 /// What must become of a packet that the VM behind a port sends, security groups aside.

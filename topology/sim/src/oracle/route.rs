@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Echo, is_echo_request};
 use super::punt::{Punt, PuntKind};
-use super::{Verdict, interface_router, is_vm, link_local, nowhere, usable};
+use super::{Verdict, interface_router, is_about_link, is_vm, link_local, nowhere, usable};
 use crate::packet::{ETH_IPV4, Fields, Packet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -44,6 +44,9 @@ pub(super) fn route(
 ) -> Verdict {
     if !fields.is_ip() {
         return nowhere("a router takes IP only");
+    }
+    if is_about_link(fields) {
+        return nowhere("a message about a link");
     }
     let (source, destination) = ends(fields);
     let mut ttl = fields.nw_ttl;

@@ -2,7 +2,7 @@
 
 use super::step;
 use crate::cookie::Object;
-use crate::packet::{ethertype, icmp, icmpv6, protocol};
+use crate::packet::{dhcp, ethertype, icmp, icmpv6, protocol};
 use crate::register::{HOPS, PUNT, Punt, TOO_BIG};
 use crate::{Priority, Reason, Sink, Table};
 use std::net::Ipv6Addr;
@@ -26,6 +26,10 @@ pub(super) fn build(sink: &mut Sink) {
     }
     for matching in unroutable() {
         sink.refuse(Table::Router, Priority::Object, matching, Reason::Unroutable, Object::Nothing);
+    }
+    // No security group filters these, so they stay where they belong: on their link.
+    for matching in icmpv6::LINK.map(icmpv6::of).into_iter().chain([dhcp::reply(), dhcp::reply_v6()]) {
+        sink.refuse(Table::Router, Priority::Refusal, matching, Reason::LinkOnly, Object::Nothing);
     }
     punt(sink, Table::Oversize, Priority::Object, TOO_BIG.on(Match::new(), true), Punt::TooBig);
     for hops in 0..HOPS_MAX {

@@ -37,6 +37,10 @@ pub(super) const ROUTER: TableSpec = TableSpec {
         prefix(Field::Ipv6Dst),
         prefix(Field::Ipv6Src),
         exact(Field::IpTtl),
+        exact(Field::IpProto),
+        exact(Field::UdpSrc),
+        exact(Field::UdpDst),
+        exact(Field::Icmpv6Type),
     ],
     sets: &[field::DESTINATION, field::PUNT],
     reads: &[],
@@ -45,7 +49,7 @@ pub(super) const ROUTER: TableSpec = TableSpec {
     visits: &[],
     returns: &[],
     miss: Miss::Goto(Table::Route),
-    drops: &[Reason::Unroutable],
+    drops: &[Reason::Unroutable, Reason::LinkOnly],
 };
 
 pub(super) const ROUTE: TableSpec = TableSpec {
