@@ -1,7 +1,6 @@
 //! Groups of hypervisors that hold the same units.
 
 use crate::Scope;
-use crate::reach::{feeding, routers_from};
 use std::collections::BTreeSet;
 use weir_model::{HostKey, Hypervisor, NetworkId, NetworkKey, RouterKey, SetKey, Topology};
 
@@ -68,7 +67,7 @@ impl Circle {
     /// The circles that a hypervisor is in because of routers, by a bound port in a network.
     pub(crate) fn through(network: NetworkId, topology: &Topology) -> impl Iterator<Item = Self> + '_ {
         let near = topology.near(network).into_iter().filter_map(|id| topology.network(id));
-        let routers = routers_from(network, topology).into_iter().filter_map(|id| topology.router(id));
+        let routers = topology.routers_from(network).into_iter().filter_map(|id| topology.router(id));
         near.map(|network| Self::Near(network.key)).chain(routers.map(|router| Self::Router(router.key)))
     }
 
@@ -85,7 +84,8 @@ impl Circle {
             Self::Near(key) => of_networks(network(key).map(|id| topology.near(id)).unwrap_or_default()),
             Self::Router(key) => {
                 let router = topology.router_by_key(key);
-                of_networks(router.map(|router| feeding(router.id, topology)).unwrap_or_default())
+                let feeding = router.into_iter().flat_map(|router| topology.back(router.id));
+                of_networks(feeding.flat_map(|router| topology.networks_of(router)).collect())
             }
             Self::Set(set) => topology.hosts_of_set(set).filter_map(|(name, _)| key(name)).collect(),
         }

@@ -15,7 +15,6 @@ mod feature;
 mod packet;
 pub mod pipeline;
 mod priority;
-mod reach;
 pub mod register;
 mod roster;
 mod sink;

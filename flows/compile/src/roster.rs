@@ -1,11 +1,10 @@
 //! Which hypervisors hold the units of a scope, and who comes and goes with a commit.
 
 use crate::circle::Circle;
-use crate::reach::networks_of;
 use crate::{Scope, Touched};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use weir_model::{Change, HostKey, NetworkId, Topology};
+use weir_model::{Change, HostKey, NetworkId, RouterId, Topology};
 
 /// Hypervisors that get an edit, in ascending order. Cheap to copy however many they are.
 #[derive(Clone, Debug, Default)]
@@ -157,13 +156,19 @@ impl Moves {
         }
     }
 
-    /// A router's interfaces or routes change: the circles of all networks that it connects may.
-    fn router(&mut self, one: &Touched<'_>, networks: &BTreeSet<NetworkId>) {
+    /// A router's interfaces or routes change: so may the circles of the networks and routers that packets reach through
+    /// it, or come from. Other routers of its networks stay as near to each other as they are.
+    fn router(&mut self, one: &Touched<'_>, router: RouterId) {
         let sides = [one.old, one.new];
-        let near: BTreeSet<NetworkId> =
-            sides.iter().flat_map(|side| networks.iter().flat_map(|network| side.near(*network))).collect();
+        let networks: BTreeSet<NetworkId> = sides
+            .iter()
+            .flat_map(|side| side.onwards(router).into_iter().chain(side.back(router)).map(move |it| (side, it)))
+            .flat_map(|(side, router)| side.networks_of(router))
+            .collect();
         for side in sides {
-            self.anew.extend(near.iter().flat_map(|network| Circle::through(*network, side)));
+            let near = networks.iter().filter_map(|id| side.network(*id)).map(|network| Circle::Near(network.key));
+            let onwards = side.onwards(router).into_iter().filter_map(|id| side.router(id));
+            self.anew.extend(near.chain(onwards.map(|router| Circle::Router(router.key))));
         }
     }
 }
@@ -196,9 +201,7 @@ impl Roster {
                         side.as_ref().map(|router: &Arc<weir_model::Router>| router.routes.clone())
                     };
                     if let Some(router) = diff.last().filter(|_| routes(&diff.before) != routes(&diff.after)) {
-                        let sides = [one.old, one.new];
-                        let networks = sides.iter().flat_map(|side| networks_of(router.id, side)).collect();
-                        moves.router(one, &networks);
+                        moves.router(one, router.id);
                     }
                 }
                 _ => {}
@@ -213,9 +216,9 @@ impl Roster {
                     }
                 }
             }
-            let networks: BTreeSet<_> = one.interfaces().map(|(port, _)| port.network_id).collect();
-            if !networks.is_empty() {
-                moves.router(one, &networks);
+            let routers = one.interfaces().filter_map(|(port, topology)| topology.router_of(port));
+            for router in routers.map(|router| router.id).collect::<BTreeSet<_>>() {
+                moves.router(one, router);
             }
         }
         self.shift(moves, new)

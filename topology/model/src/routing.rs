@@ -79,11 +79,25 @@ impl Topology {
     /// hypervisor with bound ports in one of them has to know the ports of all the others. Routers that are
     /// administratively down count as well.
     pub fn near(&self, network: NetworkId) -> BTreeSet<NetworkId> {
-        let here = self.routers_on(network);
-        let onwards = closure(here.clone(), |router| self.led_to(router));
-        let back = closure(here, |router| self.leading_to(router));
+        let onwards = self.routers_from(network);
+        let back = closure(self.routers_on(network), |router| self.leading_to(router));
         let networks = onwards.union(&back).flat_map(|router| self.networks_of(*router));
         networks.chain([network]).collect()
+    }
+
+    /// The routers that packets from a network may come through: its own, and those that their routes lead to.
+    pub fn routers_from(&self, network: NetworkId) -> BTreeSet<RouterId> {
+        closure(self.routers_on(network), |router| self.led_to(router))
+    }
+
+    /// A router and those that its routes lead to, over any number of routers.
+    pub fn onwards(&self, router: RouterId) -> BTreeSet<RouterId> {
+        closure(BTreeSet::from([router]), |router| self.led_to(router))
+    }
+
+    /// A router and those whose routes lead to it, over any number of routers.
+    pub fn back(&self, router: RouterId) -> BTreeSet<RouterId> {
+        closure(BTreeSet::from([router]), |router| self.leading_to(router))
     }
 
     /// The lowest number of the networks that are connected by interfaces of routers, over any number of routers, to
@@ -92,8 +106,8 @@ impl Topology {
         self.index.domains.get(&network.id).copied().unwrap_or(network.key)
     }
 
-    /// The networks that a router has interfaces on.
-    fn networks_of(&self, router: RouterId) -> impl Iterator<Item = NetworkId> {
+    /// The networks that a router has interfaces on, some perhaps twice.
+    pub fn networks_of(&self, router: RouterId) -> impl Iterator<Item = NetworkId> {
         self.interfaces_of(router).map(|port| port.network_id)
     }
 
@@ -178,7 +192,7 @@ impl Topology {
     }
 
     /// The networks that are connected to one by interfaces of routers, itself included.
-    fn component(&self, network: NetworkId) -> BTreeSet<NetworkId> {
+    pub fn component(&self, network: NetworkId) -> BTreeSet<NetworkId> {
         closure(BTreeSet::from([network]), |id| {
             self.routers_on(id).into_iter().flat_map(|router| self.networks_of(router))
         })

@@ -5,7 +5,6 @@ use super::responder::Answers;
 use super::{Bound, Feature, ports_of};
 use crate::cookie::Object;
 use crate::packet::ethertype;
-use crate::reach::networks_of;
 use crate::register::{
     ARRIVAL, ARRIVAL_KEY, DESTINATION_PORT, FROM_TUNNEL, NETWORK, NETWORK_KEY, NEXT_HOP_V4, NEXT_HOP_V6, OUTGOING_MAC,
     ROUTED, ROUTER, TOO_BIG,
@@ -189,7 +188,7 @@ fn is_routed(network: NetworkId, topology: &Topology) -> bool {
 /// The networks that have a router in common with this one, itself included, some perhaps twice.
 fn neighbours(network: NetworkId, topology: &Topology) -> impl Iterator<Item = &Arc<Network>> {
     let routers = topology.interfaces_on(network).filter_map(|port| topology.router_of(port));
-    routers.flat_map(|router| networks_of(router.id, topology)).filter_map(|id| topology.network(id))
+    routers.flat_map(|router| topology.networks_of(router.id)).filter_map(|id| topology.network(id))
 }
 
 /// An interface of a router that is up.

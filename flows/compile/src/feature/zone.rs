@@ -2,7 +2,6 @@
 
 use super::Feature;
 use crate::cookie::Object;
-use crate::reach::component;
 use crate::register::{FROM_TUNNEL, HERE, NETWORK, ROUTED, ZONE};
 use crate::{Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
@@ -43,7 +42,7 @@ impl Feature for Zones {
                 }
             }
         }
-        for network in touched.interfaces().flat_map(|(port, topology)| component(port.network_id, topology)) {
+        for network in touched.interfaces().flat_map(|(port, topology)| topology.component(port.network_id)) {
             let (old, new) = (touched.old.network(network), touched.new.network(network));
             if let (Some(old), Some(new)) = (old, new)
                 && touched.old.domain(old) != touched.new.domain(new)

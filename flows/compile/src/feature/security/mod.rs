@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use rule::{Half, Halves, allow, conjunction, half_of};
 use std::collections::{BTreeMap, BTreeSet};
 use view::View;
-use weir_model::{Change, Direction, Port, Remote, SecurityGroupId, SecurityGroupRule, SecuritySet, SetKey, Topology};
+use weir_model::{Change, Direction, Port, Remote, SecurityGroupRule, SecuritySet, SetKey, Topology};
 use weir_openflow::{Action, Field, Match};
 
 /// Security groups.
@@ -56,8 +56,7 @@ impl Feature for Security {
                 let (before, after) = (members(&diff.before), members(&diff.after));
                 let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
                 for topology in sides {
-                    let rules = topology.rules_by_addresses(group.id);
-                    for set in rules.flat_map(|rule| topology.sets_of_group(rule.security_group_id)) {
+                    for set in topology.sets_naming_addresses(group.id) {
                         let changed = before.symmetric_difference(&after).flat_map(|address| parts(*address));
                         units.extend(changed.map(|address| Unit::Remote(set.key, address)));
                     }
@@ -67,7 +66,7 @@ impl Feature for Security {
         }
         for (port, topology) in touched.ports() {
             for group in &port.security_groups {
-                for set in sets_naming(*group, topology) {
+                for set in topology.sets_naming(*group) {
                     units.extend(own(port).map(|address| Unit::Remote(set.key, address)));
                 }
             }
@@ -111,12 +110,6 @@ impl Feature for Security {
 /// The rules of a set's groups.
 fn rules_of<'a>(set: &'a SecuritySet, topology: &'a Topology) -> impl Iterator<Item = &'a SecurityGroupRule> {
     set.groups.iter().flat_map(|group| topology.rules_of(*group)).map(AsRef::as_ref)
-}
-
-/// The sets with a rule that names a group as remote.
-fn sets_naming(group: SecurityGroupId, topology: &Topology) -> impl Iterator<Item = &SecuritySet> {
-    let rules = topology.rules_by_remote(group);
-    rules.flat_map(|rule| topology.sets_of_group(rule.security_group_id)).map(AsRef::as_ref)
 }
 
 /// The addresses by which a rule knows its remote side; none for rules that name no group.
