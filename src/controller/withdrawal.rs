@@ -13,28 +13,35 @@ use weir_reconcile::Step;
 
 type Edits = Arc<[EncodedEdit]>;
 
-/// What is taken away with the next tick but one. A switch has looked at all its forwarding anew by then.
+/// How many ticks pass before something is taken away. A switch has looked at all its forwarding anew by then, even a
+/// busy one: Open vSwitch means to take no longer than half a second (`max-revalidator`), and may take two.
+const TICKS: usize = 8;
+
+/// What is taken away, by the ticks that are left to it: the first is next.
 #[derive(Debug, Default)]
 pub(super) struct Withdrawals {
-    fresh: BTreeMap<SwitchId, BTreeMap<Unit, Edits>>,
-    due: BTreeMap<SwitchId, BTreeMap<Unit, Edits>>,
+    waiting: [BTreeMap<SwitchId, BTreeMap<Unit, Edits>>; TICKS],
 }
 
 impl Withdrawals {
     /// Takes a unit away from a switch, but not yet.
     pub(super) fn put_off(&mut self, switch: SwitchId, unit: Unit, edits: Edits) {
-        self.fresh.entry(switch).or_default().insert(unit, edits);
+        self.waiting[TICKS - 1].entry(switch).or_default().insert(unit, edits);
     }
 
     /// What has to go before a switch gets the unit again: what it gets may be less than it had.
     pub(super) fn recall(&mut self, switch: &SwitchId, unit: &Unit) -> Option<Edits> {
-        let [fresh, due] = [&mut self.fresh, &mut self.due].map(|waiting| waiting.get_mut(switch)?.remove(unit));
-        fresh.or(due)
+        // Of a unit that was put off twice the last is what the switch holds of it.
+        let mut held = None;
+        for waiting in &mut self.waiting {
+            held = waiting.get_mut(switch).and_then(|units| units.remove(unit)).or(held);
+        }
+        held
     }
 
     /// A hypervisor is called otherwise from now on.
     pub(super) fn rename(&mut self, from: &HostName, to: &HostName) {
-        for waiting in [&mut self.fresh, &mut self.due] {
+        for waiting in &mut self.waiting {
             for bridge in Bridge::ALL {
                 if let Some(units) = waiting.remove(&SwitchId { host: from.clone(), bridge }) {
                     waiting.entry(SwitchId { host: to.clone(), bridge }).or_default().extend(units);
@@ -45,15 +52,15 @@ impl Withdrawals {
 
     /// Forgets the hypervisors that are not known any more.
     pub(super) fn retain(&mut self, is_known: impl Fn(&HostName) -> bool) {
-        for waiting in [&mut self.fresh, &mut self.due] {
+        for waiting in &mut self.waiting {
             waiting.retain(|switch, _| is_known(&switch.host));
         }
     }
 
     /// Lets a tick pass; what has become due.
     fn tick(&mut self) -> BTreeMap<SwitchId, BTreeMap<Unit, Edits>> {
-        let fresh = std::mem::take(&mut self.fresh);
-        std::mem::replace(&mut self.due, fresh)
+        self.waiting.rotate_left(1);
+        std::mem::take(&mut self.waiting[TICKS - 1])
     }
 }
 
@@ -81,12 +88,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_off_is_due_with_the_second_tick() {
+    fn what_is_put_off_is_due_some_ticks_later() {
         let mut withdrawals = Withdrawals::default();
         let unit = Unit::Rules(SetKey(1));
         withdrawals.put_off(switch(1), unit, Edits::default());
         assert!(withdrawals.tick().is_empty());
         withdrawals.put_off(switch(2), unit, Edits::default());
+        for _ in 2..TICKS {
+            assert!(withdrawals.tick().is_empty());
+        }
         assert!(withdrawals.tick().into_keys().eq([switch(1)]));
         assert!(withdrawals.tick().into_keys().eq([switch(2)]));
         assert!(withdrawals.tick().is_empty());
@@ -104,21 +114,21 @@ mod tests {
         assert_eq!(withdrawals.recall(&switch(2), &Unit::Rules(SetKey(2))), Some(Edits::default()));
         withdrawals.put_off(switch(3), Unit::Rules(SetKey(1)), Edits::default());
         withdrawals.retain(|host| *host != switch(3).host);
-        assert!(withdrawals.fresh.is_empty());
+        assert_eq!(withdrawals.recall(&switch(3), &Unit::Rules(SetKey(1))), None);
         withdrawals.retain(|_| false);
-        assert!(withdrawals.due.is_empty());
+        assert!(withdrawals.waiting.iter().all(BTreeMap::is_empty));
     }
 
     #[test]
     fn what_is_given_again_is_taken_away_before_and_not_after() {
         let mut withdrawals = Withdrawals::default();
-        for (number, ticks) in [(1, 0), (2, 1)] {
+        for (number, ticks) in [(1, 0), (2, 1), (3, TICKS - 1)] {
             let unit = Unit::Rules(SetKey(number));
             withdrawals.put_off(switch(number), unit, Edits::default());
             for _ in 0..ticks {
                 withdrawals.tick();
             }
-            assert_eq!(withdrawals.recall(&switch(3), &unit), None, "another switch's");
+            assert_eq!(withdrawals.recall(&switch(4), &unit), None, "another switch's");
             assert_eq!(withdrawals.recall(&switch(number), &unit), Some(Edits::default()));
             assert_eq!(withdrawals.recall(&switch(number), &unit), None, "once");
         }

@@ -1,4 +1,4 @@
-//! What attackers try with connections that the switch remembers.
+//! What attackers try with connections that the switch remembers, and gateways that are ports.
 
 use crate::cloud::{
     Cloud, create_network, fixed, group_id, host_name, hypervisor, network_id, new_port, plug, port_id, project,
@@ -16,38 +16,28 @@ use weir_openflow::FlowEdit;
 use weir_sim::fabric::{Fabric, Journey};
 use weir_sim::packet::Frame;
 
-fn command(cloud: &mut Cloud, command: Command) {
-    cloud.command(command);
-}
-
 fn network(cloud: &mut Cloud, number: u8, cidr: &str) {
-    command(cloud, create_network(number));
-    let cidr: IpNet = cidr.parse().unwrap();
-    command(
-        cloud,
-        Command::CreateSubnets(vec![NewSubnet::new(subnet_id(number), network_id(number), project(), cidr)]),
-    );
+    cloud.command(create_network(number));
+    let cidr: IpNet = cidr.parse().expect("a prefix");
+    cloud.command(Command::CreateSubnets(vec![NewSubnet::new(subnet_id(number), network_id(number), project(), cidr)]));
 }
 
 /// Group 1 takes nothing in, group 2 everything.
 fn groups(cloud: &mut Cloud) {
     let groups = [1, 2].map(|number| NewSecurityGroup::new(group_id(number), project()));
-    command(cloud, Command::CreateSecurityGroups(groups.to_vec()));
-    command(
-        cloud,
-        Command::CreateSecurityGroupRules(vec![NewSecurityGroupRule {
-            id: rule_id(1),
-            security_group_id: group_id(2),
-            project_id: project(),
-            description: None,
-            direction: Direction::Ingress,
-            ethertype: Ethertype::V4,
-            protocol: None,
-            port_range_min: None,
-            port_range_max: None,
-            remote: Remote::Anybody,
-        }]),
-    );
+    cloud.command(Command::CreateSecurityGroups(groups.to_vec()));
+    cloud.command(Command::CreateSecurityGroupRules(vec![NewSecurityGroupRule {
+        id: rule_id(1),
+        security_group_id: group_id(2),
+        project_id: project(),
+        description: None,
+        direction: Direction::Ingress,
+        ethertype: Ethertype::V4,
+        protocol: None,
+        port_range_min: None,
+        port_range_max: None,
+        remote: Remote::Anybody,
+    }]));
 }
 
 fn vm(cloud: &mut Cloud, number: u8, network: u8, address: &str, group: Option<u8>) {
@@ -56,23 +46,23 @@ fn vm(cloud: &mut Cloud, number: u8, network: u8, address: &str, group: Option<u
     port.binding_host = Some(host_name(1));
     port.port_security_enabled = Some(group.is_some());
     port.security_groups = Some(group.map(group_id).into_iter().collect());
-    command(cloud, Command::CreatePorts(vec![port]));
-    command(cloud, plug(number, 1, number.into()));
+    cloud.command(Command::CreatePorts(vec![port]));
+    cloud.command(plug(number, 1, number.into()));
 }
 
 fn router(cloud: &mut Cloud, number: u8) {
-    command(cloud, Command::CreateRouters(vec![NewRouter::new(router_id(number), project())]));
+    cloud.command(Command::CreateRouters(vec![NewRouter::new(router_id(number), project())]));
 }
 
 fn interface(cloud: &mut Cloud, router: u8, network: u8) -> MacAddress {
     let port = PortId(Uuid::from_u128(0x9000 + u128::from(router) * 256 + u128::from(network)));
     let interface = NewInterface::Subnet { subnet: subnet_id(network), port };
-    command(cloud, Command::AddRouterInterface { id: router_id(router), interface });
-    cloud.topology.port(port).unwrap().mac_address
+    cloud.command(Command::AddRouterInterface { id: router_id(router), interface });
+    cloud.topology.port(port).expect("the port").mac_address
 }
 
 fn mac(cloud: &Cloud, number: u8) -> MacAddress {
-    cloud.topology.port(port_id(number)).unwrap().mac_address
+    cloud.topology.port(port_id(number)).expect("the port").mac_address
 }
 
 fn fabric(cloud: &Cloud) -> Fabric {
@@ -81,7 +71,7 @@ fn fabric(cloud: &Cloud) -> Fabric {
     fabric.add_host(&host, IpAddr::from([192, 0, 2, 1]));
     for number in 1..=4 {
         if cloud.topology.port(port_id(number)).is_some() {
-            assert_eq!(fabric.host_mut(&host).unwrap().plug(port_id(number)).0, u32::from(number));
+            assert_eq!(fabric.host_mut(&host).expect("the host").plug(port_id(number)).0, u32::from(number));
         }
     }
     for bridge in Bridge::ALL {
@@ -89,7 +79,7 @@ fn fabric(cloud: &Cloud) -> Fabric {
         let edits = table.meters.into_values().map(FlowEdit::AddMeter);
         let edits = edits.chain(table.groups.into_values().map(FlowEdit::AddGroup));
         for edit in edits.chain(table.flows.into_values().map(FlowEdit::AddFlow)) {
-            fabric.apply(&host, bridge.name(), &edit).unwrap().unwrap();
+            fabric.apply(&host, bridge.name(), &edit).expect("the host").expect("the switch takes it");
         }
     }
     fabric
@@ -104,7 +94,7 @@ fn reaches(journey: &Journey, port: u8) -> bool {
 #[test]
 fn a_forged_source_in_one_network_opens_no_port_in_another() {
     let mut cloud = Cloud::new();
-    command(&mut cloud, hypervisor(1, 1));
+    cloud.command(hypervisor(1, 1));
     for (number, cidr) in [(2, "10.0.2.0/24"), (1, "10.0.1.0/24"), (3, "10.0.3.0/24")] {
         network(&mut cloud, number, cidr);
     }
@@ -131,7 +121,7 @@ fn a_forged_source_in_one_network_opens_no_port_in_another() {
 #[test]
 fn a_connection_of_one_tenant_opens_no_port_of_another_with_the_same_address() {
     let mut cloud = Cloud::new();
-    command(&mut cloud, hypervisor(1, 1));
+    cloud.command(hypervisor(1, 1));
     for (number, cidr) in [(2, "10.0.2.0/24"), (1, "10.0.0.0/24"), (3, "10.0.0.0/24")] {
         network(&mut cloud, number, cidr);
     }
@@ -143,9 +133,9 @@ fn a_connection_of_one_tenant_opens_no_port_of_another_with_the_same_address() {
     for router in [1, 2] {
         let mut port = new_port(100 + router, 2);
         port.fixed_ips = Some(vec![fixed(&format!("10.0.2.{}", 100 + router))]);
-        command(&mut cloud, Command::CreatePorts(vec![port]));
+        cloud.command(Command::CreatePorts(vec![port]));
         let interface = NewInterface::Port(port_id(100 + router));
-        command(&mut cloud, Command::AddRouterInterface { id: router_id(router), interface });
+        cloud.command(Command::AddRouterInterface { id: router_id(router), interface });
     }
     vm(&mut cloud, 1, 1, "10.0.0.5", Some(2));
     vm(&mut cloud, 2, 3, "10.0.0.5", Some(1));
@@ -166,12 +156,12 @@ fn a_connection_of_one_tenant_opens_no_port_of_another_with_the_same_address() {
 #[test]
 fn a_gateway_in_another_subnet_answers_for_itself() {
     let mut cloud = Cloud::new();
-    command(&mut cloud, hypervisor(1, 1));
+    cloud.command(hypervisor(1, 1));
     network(&mut cloud, 1, "10.0.1.0/24");
     groups(&mut cloud);
     vm(&mut cloud, 1, 1, "10.0.1.11", Some(1));
     let mut subnet = NewSubnet::new(subnet_id(2), network_id(1), project(), "10.0.2.0/24".parse().unwrap());
     subnet.gateway_ip = Some(Some(IpAddr::from([10, 0, 1, 11])));
-    command(&mut cloud, Command::CreateSubnets(vec![subnet]));
+    cloud.command(Command::CreateSubnets(vec![subnet]));
     cloud.check();
 }
