@@ -160,7 +160,7 @@ fn a_gateway_in_another_subnet_answers_for_itself() {
     network(&mut cloud, 1, "10.0.1.0/24");
     groups(&mut cloud);
     vm(&mut cloud, 1, 1, "10.0.1.11", Some(1));
-    let mut subnet = NewSubnet::new(subnet_id(2), network_id(1), project(), "10.0.2.0/24".parse().unwrap());
+    let mut subnet = NewSubnet::new(subnet_id(2), network_id(1), project(), "10.0.2.0/24".parse().expect("a prefix"));
     subnet.gateway_ip = Some(Some(IpAddr::from([10, 0, 1, 11])));
     cloud.command(Command::CreateSubnets(vec![subnet]));
     cloud.check();
