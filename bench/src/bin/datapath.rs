@@ -20,8 +20,14 @@ use weir_bench::report::{Report, number_cell};
 #[derive(Debug, Parser)]
 struct Arguments {
     /// A network to hold Weir's against; it must be installed
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_delimiter = ',')]
     peer: Vec<Peer>,
+    /// What filters the traffic [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    groups: Vec<Policy>,
+    /// Where the server is [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    traffic: Vec<Course>,
     /// How often everything is measured; the networks take turns
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -92,8 +98,8 @@ fn measure(mut arguments: Arguments) -> Result<(), Failure> {
     sites.push(floor::build(&interrupt)?);
 
     let mut report = Report::new(TITLE, COLUMNS);
-    for policy in Policy::ALL {
-        for course in Course::ALL {
+    for policy in Policy::ALL.into_iter().filter(|policy| is_wanted(&arguments.groups, policy)) {
+        for course in Course::ALL.into_iter().filter(|course| is_wanted(&arguments.traffic, course)) {
             let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); sites.len()];
             for _ in 0..arguments.runs.max(1) {
                 for (site, samples) in sites.iter().zip(&mut samples) {
@@ -118,9 +124,14 @@ fn measure(mut arguments: Arguments) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Whether something was asked for, by its name or by none at all.
+fn is_wanted<T: PartialEq>(asked: &[T], one: &T) -> bool {
+    asked.is_empty() || asked.contains(one)
+}
+
 const TITLE: &str = "datapath: medians; in the columns \"weir/it\" less is better for costs, more for rates";
 
-const COLUMNS: [&str; 15] = [
+const COLUMNS: [&str; 16] = [
     "groups",
     "traffic",
     "network",
@@ -129,24 +140,30 @@ const COLUMNS: [&str; 15] = [
     "masks",
     "upcalls",
     "us/connection",
-    "weir/it (us)",
+    "us/upcall",
+    "weir/it (us/upcall)",
     "Gbit/s",
     "weir/it (Gbit/s)",
     "kpackets/s",
     "weir/it (kpackets/s)",
-    "ns/packet",
-    "weir/it (ns)",
+    "user ns/packet",
+    "weir/it (user ns/packet)",
 ];
 
 /// The row of a site, held against Weir's.
 fn row(policy: Policy, course: Course, site: &Site, theirs: &[Sample], weirs: &[Sample]) -> Vec<(String, Value)> {
     let text = |text: &str| (text.to_owned(), Value::from(text));
     let mut cells = vec![text(policy.name()), text(course.name()), text(site.name)];
-    let counts: [fn(&Sample) -> f64; 4] =
-        [|sample| sample.recirculations, |sample| sample.megaflows, |sample| sample.masks, |sample| sample.upcalls];
-    cells.extend(counts.iter().zip([1, 0, 0, 0]).map(|(of, digits)| number_cell(middle(theirs, of), digits)));
+    let counts: [fn(&Sample) -> f64; 5] = [
+        |sample| sample.recirculations,
+        |sample| sample.megaflows,
+        |sample| sample.masks,
+        |sample| sample.upcalls,
+        |sample| sample.connection_cost * 1e6,
+    ];
+    cells.extend(counts.iter().zip([1, 0, 0, 0, 0]).map(|(of, digits)| number_cell(middle(theirs, of), digits)));
     let compared: [(fn(&Sample) -> f64, usize); 4] = [
-        (|sample| sample.connection_cost * 1e6, 0),
+        (|sample| sample.upcall_cost * 1e6, 0),
         (|sample| sample.throughput * 8.0 / 1e9, 2),
         (|sample| sample.packet_rate / 1e3, 0),
         (|sample| sample.packet_cost * 1e9, 0),

@@ -5,6 +5,7 @@ use std::iter::Sum;
 use std::ops::Sub;
 use std::time::Duration;
 
+use nix::unistd::Pid;
 use weir::cli::lab::Hypervisor;
 
 use crate::Failure;
@@ -20,6 +21,8 @@ pub struct Counters {
     pub upcalls: u64,
     /// Processor time of all its threads.
     pub processor: Duration,
+    /// That part of it that was not spent in the kernel, where the VMs' interfaces are served.
+    pub user: Duration,
 }
 
 impl Counters {
@@ -29,7 +32,8 @@ impl Counters {
     /// The daemon does not answer.
     pub fn of(hypervisor: &Hypervisor) -> Result<Self, Failure> {
         let shown = hypervisor.appctl(["dpif-netdev/pmd-stats-show"])?;
-        Ok(Self { processor: processor(hypervisor)?, ..Self::parse(&shown) })
+        let process = hypervisor.vswitchd().ok_or("ovs-vswitchd does not run")?.pid();
+        Ok(Self { processor: processor(process)?, user: user(process)?, ..Self::parse(&shown) })
     }
 
     /// Reads the output of `dpif-netdev/pmd-stats-show`, summing up the threads that forward packets.
@@ -44,7 +48,7 @@ impl Counters {
             received: sum("packets received"),
             recirculations: sum("packet recirculations"),
             upcalls: sum("miss with success upcall") + sum("miss with failed upcall"),
-            processor: Duration::ZERO,
+            ..Self::default()
         }
     }
 
@@ -54,15 +58,25 @@ impl Counters {
     }
 }
 
-/// The processor time of all threads of a hypervisor's ovs-vswitchd (`schedstat` of `proc(5)`, nanoseconds).
-fn processor(hypervisor: &Hypervisor) -> Result<Duration, Failure> {
-    let process = hypervisor.vswitchd().ok_or("ovs-vswitchd does not run")?;
+/// The processor time of all threads of a process (`schedstat` of `proc(5)`, nanoseconds).
+fn processor(process: Pid) -> Result<Duration, Failure> {
     let mut nanoseconds = 0;
-    for task in fs::read_dir(format!("/proc/{}/task", process.pid()))? {
+    for task in fs::read_dir(format!("/proc/{process}/task"))? {
         let text = fs::read_to_string(task?.path().join("schedstat"))?;
         nanoseconds += text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).unwrap_or_default();
     }
     Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// The processor time of a process outside of the kernel (`utime` of `proc(5)`, in hundredths of a second).
+fn user(process: Pid) -> Result<Duration, Failure> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The second field, the program's name, may hold anything, spaces and brackets included.
+    let ticks = stat
+        .rsplit_once(')')
+        .and_then(|(_, fields)| fields.split_whitespace().nth(11)?.parse::<u64>().ok())
+        .ok_or("no utime in /proc")?;
+    Ok(Duration::from_millis(10 * ticks))
 }
 
 impl Sub for Counters {
@@ -74,6 +88,7 @@ impl Sub for Counters {
             recirculations: self.recirculations.saturating_sub(earlier.recirculations),
             upcalls: self.upcalls.saturating_sub(earlier.upcalls),
             processor: self.processor.saturating_sub(earlier.processor),
+            user: self.user.saturating_sub(earlier.user),
         }
     }
 }
@@ -85,6 +100,7 @@ impl Sum for Counters {
             recirculations: sum.recirculations + one.recirculations,
             upcalls: sum.upcalls + one.upcalls,
             processor: sum.processor + one.processor,
+            user: sum.user + one.user,
         })
     }
 }
@@ -98,7 +114,7 @@ mod tests {
         let shown = "main thread:\n  packets received: 5\n  packet recirculations: 10\n  \
                      avg. datapath passes per packet: 3.00\n  miss with success upcall: 2\n\
                      pmd thread numa_id 0 core_id 1:\n  packets received: 1\n  miss with failed upcall: 1\n";
-        let expected = Counters { received: 6, recirculations: 10, upcalls: 3, processor: Duration::ZERO };
+        let expected = Counters { received: 6, recirculations: 10, upcalls: 3, ..Counters::default() };
         assert_eq!(Counters::parse(shown), expected);
     }
 }

@@ -24,14 +24,17 @@ pub fn build(interrupt: &Interrupt) -> Result<Site, Failure> {
         hypervisor.vsctl(["add-port", "br-int", "vxlan"])?;
         hypervisor.vsctl(["set", "Interface", "vxlan", "type=vxlan", &remote, "options:key=1"])?;
     }
-    for seat in Seat::all().filter(|seat| seat.network == 0) {
-        lab.boot(&seat.vm_name(Policy::Open), seat.host, seat.guest(Policy::Open, MTU))?;
+    // The switches ask all their ports for packets, so there are as many here as elsewhere.
+    for policy in Policy::ALL {
+        for seat in Seat::all() {
+            lab.boot(&seat.vm_name(policy), seat.host, seat.guest(policy, MTU))?;
+        }
     }
-    Site::open("NORMAL", lab, |_, course| {
+    Site::open("NORMAL", lab, |policy, course| {
         let unrouted = match course {
             Course::SameHost | Course::RoutedSameHost => Course::SameHost,
             Course::TwoHosts | Course::RoutedTwoHosts => Course::TwoHosts,
         };
-        (Seat::CLIENT.vm_name(Policy::Open), unrouted.server().vm_name(Policy::Open))
+        (Seat::CLIENT.vm_name(policy), unrouted.server().vm_name(policy))
     })
 }

@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use clap::ValueEnum;
 use weir::cli::lab::{Address, Guest};
 
 /// What filters the traffic of a project's ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Policy {
     /// Nothing: the ports have no port security.
     Open,
@@ -35,7 +36,7 @@ impl Policy {
 }
 
 /// Where the server is, as seen from the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Course {
     /// On the same hypervisor, in the same network.
     SameHost,

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use weir::cli::lab::Vm;
+
 use super::counters::Counters;
 use super::layout::{Course, Policy};
 use super::megaflows::Megaflows;
@@ -29,6 +31,8 @@ pub struct Sample {
     pub masks: f64,
     /// Upcalls that all connections together needed.
     pub upcalls: f64,
+    /// Processor time of the switches that an upcall adds, in seconds.
+    pub upcall_cost: f64,
     /// Processor time of the switches for each connection, in seconds.
     pub connection_cost: f64,
     /// Connections opened by the second, one after the other.
@@ -37,9 +41,12 @@ pub struct Sample {
     pub throughput: f64,
     /// Small datagrams received by the second.
     pub packet_rate: f64,
-    /// Processor time of the switches for each small datagram received, in seconds.
+    /// Processor time of the switches, that in the kernel not counted, for each small datagram received, in seconds.
     pub packet_cost: f64,
 }
+
+/// How many flows tell what upcalls cost.
+const NEW_FLOWS: usize = 4_000;
 
 /// Measures once.
 ///
@@ -48,29 +55,20 @@ pub struct Sample {
 pub fn sample(site: &Site, policy: Policy, course: Course, effort: Effort) -> Result<Sample, Failure> {
     site.lab.interrupt().check()?;
     let (client, server) = site.ends(policy, course)?;
-    let counters = || site.hypervisors().iter().map(Counters::of).collect::<Result<Vec<_>, _>>();
-    let since = |before: Vec<Counters>| -> Result<Vec<Counters>, Failure> {
-        Ok(counters()?.into_iter().zip(before).map(|(now, before)| now - before).collect())
-    };
-
     Megaflows::purge(site.hypervisors())?;
-    let before = counters()?;
     let start = Instant::now();
-    let connections = traffic::connect(client, server, effort.connections)?;
+    let (connections, work) = counted(site, || traffic::connect(client, server, effort.connections))?;
     let connecting = start.elapsed();
-    let work: Counters = since(before)?.into_iter().sum();
+    let work: Counters = work.into_iter().sum();
     let megaflows = Megaflows::of(site.hypervisors())?;
     drop(connections);
+    let upcall_cost = upcall_cost(site, client, server)?;
 
     site.lab.interrupt().check()?;
     let throughput = traffic::stream(client, server, effort.time)?;
 
     site.lab.interrupt().check()?;
-    let (flood, packets) = traffic::datagrams(client, server, effort.time, |flood| {
-        let before = counters()?;
-        let flood = flood()?;
-        Ok((flood, since(before)?))
-    })?;
+    let (flood, packets) = traffic::datagrams(client, server, effort.time, |flood| counted(site, flood))?;
     let passed = site.hypervisors().iter().zip(&packets).filter(|(hypervisor, _)| {
         let name = hypervisor.name();
         name == client.host() || name == server.host()
@@ -82,10 +80,38 @@ pub fn sample(site: &Site, policy: Policy, course: Course, effort: Effort) -> Re
         megaflows: megaflows.flows as f64,
         masks: megaflows.masks as f64,
         upcalls: work.upcalls as f64,
+        upcall_cost,
         connection_cost: work.processor.as_secs_f64() / count,
         connection_rate: count / connecting.as_secs_f64(),
         throughput,
         packet_rate: received / flood.time.as_secs_f64(),
-        packet_cost: packets.iter().map(|counters| counters.processor.as_secs_f64()).sum::<f64>() / received,
+        packet_cost: packets.iter().map(|counters| counters.user.as_secs_f64()).sum::<f64>() / received,
     })
+}
+
+/// What new flows cost more when each needs upcalls of its own, by the upcall.
+fn upcall_cost(site: &Site, client: &Vm, server: &Vm) -> Result<f64, Failure> {
+    let begin = || -> Result<Counters, Failure> {
+        Megaflows::purge(site.hypervisors())?;
+        let ((), work) = counted(site, || traffic::new_flows(client, server, NEW_FLOWS))?;
+        Ok(work.into_iter().sum())
+    };
+    let few = begin()?;
+    Megaflows::enable(site.hypervisors(), false)?;
+    let many = begin();
+    Megaflows::enable(site.hypervisors(), true)?;
+    let many = many?;
+    // Packets may be lost, so the rest of the work is taken by the packet.
+    let packet = few.processor.as_secs_f64() / few.received.max(1) as f64;
+    let extra = many.processor.as_secs_f64() - packet * many.received as f64;
+    Ok(extra.max(0.0) / many.upcalls.max(1) as f64)
+}
+
+/// Does some work, and tells what each hypervisor had to do.
+fn counted<T>(site: &Site, work: impl FnOnce() -> Result<T, Failure>) -> Result<(T, Vec<Counters>), Failure> {
+    let counters = || site.hypervisors().iter().map(Counters::of).collect::<Result<Vec<_>, _>>();
+    let before = counters()?;
+    let value = work()?;
+    let work = counters()?.into_iter().zip(before).map(|(now, before)| now - before).collect();
+    Ok((value, work))
 }

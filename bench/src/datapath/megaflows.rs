@@ -12,6 +12,9 @@ use crate::Failure;
 /// What flows of IPv4 packets match.
 const IPV4: &str = "eth_type(0x0800)";
 
+/// What of these VMs say by themselves at times: ICMP and IGMP.
+const OWN: [&str; 2] = ["proto=1,", "proto=2,"];
+
 /// The megaflows of one or more hypervisors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Megaflows {
@@ -22,7 +25,7 @@ pub struct Megaflows {
 }
 
 impl Megaflows {
-    /// Those of IPv4 packets that are cached now; VMs speak of other things by themselves at times.
+    /// Those of IPv4 packets that are cached now, but for what VMs say by themselves.
     ///
     /// # Errors
     /// ovs-vswitchd does not answer.
@@ -46,6 +49,19 @@ impl Megaflows {
         Ok(())
     }
 
+    /// Lets what is cached from now on stand for many packets, as always, or for those alone that are the same in every
+    /// field.
+    ///
+    /// # Errors
+    /// ovs-vswitchd does not answer.
+    pub fn enable(hypervisors: &[Hypervisor], enabled: bool) -> Result<(), Failure> {
+        let command = if enabled { "upcall/enable-megaflows" } else { "upcall/disable-megaflows" };
+        for hypervisor in hypervisors {
+            hypervisor.appctl([command])?;
+        }
+        Ok(())
+    }
+
     /// Reads the output of `dpctl/dump-flows -m`.
     fn parse(shown: &str) -> Self {
         let matches: Vec<&str> = shown
@@ -59,7 +75,7 @@ impl Megaflows {
                         .map_or(matched, |(_, rest)| rest),
                 )
             })
-            .filter(|matched| matched.contains(IPV4))
+            .filter(|matched| matched.contains(IPV4) && !OWN.iter().any(|protocol| matched.contains(protocol)))
             .collect();
         let masks: BTreeSet<String> = matches.iter().map(|matched| mask(matched)).collect();
         Self { flows: matches.len(), masks: masks.len() }
@@ -110,7 +126,8 @@ mod tests {
             ufid:1, recirc_id(0),in_port(a),eth_type(0x0800),ipv4(src=10.0.0.1,frag=no), packets:1, actions:b\n\
             ufid:2, recirc_id(0),in_port(b),eth_type(0x0800),ipv4(src=10.0.0.2,frag=no), packets:1, actions:a\n\
             ufid:3, recirc_id(0),in_port(b),eth_type(0x0800),ipv4(src=0.0.0.0/0,frag=no), packets:1, actions:a\n\
-            ufid:4, recirc_id(0),in_port(b),eth_type(0x0806), packets:1, actions:a\n";
+            ufid:4, recirc_id(0),in_port(b),eth_type(0x0800),ipv4(proto=2,frag=no), packets:1, actions:a\n\
+            ufid:5, recirc_id(0),in_port(b),eth_type(0x0806), packets:1, actions:a\n";
         assert_eq!(Megaflows::parse(shown), Megaflows { flows: 3, masks: 2 });
     }
 }

@@ -21,6 +21,17 @@ const CHUNK: usize = 128 << 10;
 /// How many flows the datagrams are of.
 const FLOWS: usize = 64;
 
+/// How many new flows begin at once: more packets than a switch takes from a port at a time, so that its work is not
+/// to look for packets, and fewer than the port's queue holds.
+const BURST: usize = 200;
+
+/// How long the last packets of a burst may take. Some may be lost: a switch that is learning a neighbour, for instance,
+/// keeps no packets.
+const BURST_LIMIT: Duration = Duration::from_millis(100);
+
+/// How often the first datagram of a flow is sent before it counts as unanswered.
+const ATTEMPTS: usize = 20;
+
 /// The payload of a datagram whose Ethernet frame has 64 bytes, its check sequence not counted.
 const PAYLOAD: [u8; 22] = [0; 22];
 
@@ -117,25 +128,9 @@ pub fn datagrams<T>(
     time: Duration,
     flood: impl FnOnce(&dyn Fn() -> Result<Flood, Failure>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let target = SocketAddr::new(address(server)?, DATAGRAM_PORT);
-    let far = server.namespace().within(|| UdpSocket::bind(target))??;
-    far.set_read_timeout(Some(PATIENCE))?;
-    let source = SocketAddr::new(address(client)?, 0);
-    let flows = client.namespace().within(|| {
-        (0..FLOWS)
-            .map(|_| {
-                let socket = UdpSocket::bind(source)?;
-                socket.connect(target)?;
-                socket.set_read_timeout(Some(PATIENCE))?;
-                Ok(socket)
-            })
-            .collect::<io::Result<Vec<_>>>()
-    })??;
+    let (flows, far) = flows(client, server, FLOWS)?;
     for flow in &flows {
-        flow.send(&PAYLOAD)?;
-        let (_, from) = far.recv_from(&mut [0; 64])?;
-        far.send_to(&PAYLOAD, from)?;
-        flow.recv(&mut [0; 64])?;
+        exchange(flow, &far)?;
     }
     flood(&|| {
         let before = received(server)?;
@@ -152,6 +147,60 @@ pub fn datagrams<T>(
         let time = start.elapsed();
         Ok(Flood { received: received(server)? - before, time })
     })
+}
+
+/// Sends one datagram of each of many flows that are new, in bursts.
+///
+/// # Errors
+/// Sockets fail.
+pub fn new_flows(client: &Vm, server: &Vm, count: usize) -> Result<(), Failure> {
+    let (flows, far) = flows(client, server, count)?;
+    for burst in flows.chunks(BURST) {
+        for flow in burst {
+            flow.send(&PAYLOAD)?;
+        }
+        for _ in burst {
+            match far.recv_from(&mut [0; 64]) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                received => drop(received?),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sends a datagram and has it answered.
+fn exchange(flow: &UdpSocket, far: &UdpSocket) -> Result<(), Failure> {
+    for _ in 0..ATTEMPTS {
+        flow.send(&PAYLOAD)?;
+        let answered = far.recv_from(&mut [0; 64]).and_then(|(_, from)| {
+            far.send_to(&PAYLOAD, from)?;
+            flow.recv(&mut [0; 64])
+        });
+        match answered {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            answered => return answered.map(|_| ()).map_err(Failure::from),
+        }
+    }
+    Err("no datagram was answered".into())
+}
+
+/// Sockets of the client, each with a port of its own and connected to the one of the server.
+fn flows(client: &Vm, server: &Vm, count: usize) -> Result<(Vec<UdpSocket>, UdpSocket), Failure> {
+    let target = SocketAddr::new(address(server)?, DATAGRAM_PORT);
+    let far = server.namespace().within(|| UdpSocket::bind(target))??;
+    far.set_read_timeout(Some(BURST_LIMIT))?;
+    let source = SocketAddr::new(address(client)?, 0);
+    let flows = client.namespace().within(|| {
+        let flow = |_| {
+            let socket = UdpSocket::bind(source)?;
+            socket.connect(target)?;
+            socket.set_read_timeout(Some(BURST_LIMIT))?;
+            Ok(socket)
+        };
+        (0..count).map(flow).collect::<io::Result<Vec<_>>>()
+    })??;
+    Ok((flows, far))
 }
 
 /// Packets that a VM's interface has got.
