@@ -13,7 +13,7 @@ use weir_bench::Failure;
 use weir_bench::datapath::layout::{Course, Policy};
 use weir_bench::datapath::measurement::{Effort, Sample, sample};
 use weir_bench::datapath::site::Site;
-use weir_bench::datapath::{floor, ovn, weir as own};
+use weir_bench::datapath::{floor, ml2, ovn, weir as own};
 use weir_bench::report::{Report, number_cell};
 
 /// Measures what packets cost on real Open vSwitch; needs root.
@@ -56,6 +56,8 @@ struct Arguments {
 enum Peer {
     /// Open Virtual Network
     Ovn,
+    /// The flows of Neutron's own Open vSwitch agent, within one network
+    Ml2,
 }
 
 /// Both ends of every connection are files of this process.
@@ -95,6 +97,9 @@ fn measure(mut arguments: Arguments) -> Result<(), Failure> {
     if arguments.peer.contains(&Peer::Ovn) {
         sites.push(ovn::build(&interrupt)?);
     }
+    if arguments.peer.contains(&Peer::Ml2) {
+        sites.push(ml2::build(&interrupt)?);
+    }
     sites.push(floor::build(&interrupt)?);
 
     let mut report = Report::new(TITLE, COLUMNS);
@@ -103,11 +108,13 @@ fn measure(mut arguments: Arguments) -> Result<(), Failure> {
             let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); sites.len()];
             for _ in 0..arguments.runs.max(1) {
                 for (site, samples) in sites.iter().zip(&mut samples) {
-                    samples.push(sample(site, policy, course, effort)?);
+                    if let Some(ends) = site.ends(policy, course) {
+                        samples.push(sample(site, ends, effort)?);
+                    }
                 }
             }
             eprintln!("measured: {}, {}", policy.name(), course.name());
-            for (site, theirs) in sites.iter().zip(&samples) {
+            for (site, theirs) in sites.iter().zip(&samples).filter(|(_, samples)| !samples.is_empty()) {
                 report.row(row(policy, course, site, theirs, &samples[0]));
             }
         }
@@ -150,11 +157,14 @@ const COLUMNS: [&str; 16] = [
     "weir/it (user ns/packet)",
 ];
 
+/// A figure of a sample.
+type Figure = fn(&Sample) -> f64;
+
 /// The row of a site, held against Weir's.
 fn row(policy: Policy, course: Course, site: &Site, theirs: &[Sample], weirs: &[Sample]) -> Vec<(String, Value)> {
     let text = |text: &str| (text.to_owned(), Value::from(text));
     let mut cells = vec![text(policy.name()), text(course.name()), text(site.name)];
-    let counts: [fn(&Sample) -> f64; 5] = [
+    let counts: [Figure; 5] = [
         |sample| sample.recirculations,
         |sample| sample.megaflows,
         |sample| sample.masks,
@@ -162,7 +172,7 @@ fn row(policy: Policy, course: Course, site: &Site, theirs: &[Sample], weirs: &[
         |sample| sample.connection_cost * 1e6,
     ];
     cells.extend(counts.iter().zip([1, 0, 0, 0, 0]).map(|(of, digits)| number_cell(middle(theirs, of), digits)));
-    let compared: [(fn(&Sample) -> f64, usize); 4] = [
+    let compared: [(Figure, usize); 4] = [
         (|sample| sample.upcall_cost * 1e6, 0),
         (|sample| sample.throughput * 8.0 / 1e9, 2),
         (|sample| sample.packet_rate / 1e3, 0),

@@ -35,6 +35,6 @@ pub fn build(interrupt: &Interrupt) -> Result<Site, Failure> {
             Course::SameHost | Course::RoutedSameHost => Course::SameHost,
             Course::TwoHosts | Course::RoutedTwoHosts => Course::TwoHosts,
         };
-        (Seat::CLIENT.vm_name(policy), unrouted.server().vm_name(policy))
+        Some((Seat::CLIENT.vm_name(policy), unrouted.server().vm_name(policy)))
     })
 }

@@ -1,11 +1,10 @@
 //! Everything that is measured of one kind of traffic at one site.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use weir::cli::lab::Vm;
 
 use super::counters::Counters;
-use super::layout::{Course, Policy};
 use super::megaflows::Megaflows;
 use super::site::Site;
 use super::traffic;
@@ -35,8 +34,6 @@ pub struct Sample {
     pub upcall_cost: f64,
     /// Processor time of the switches for each connection, in seconds.
     pub connection_cost: f64,
-    /// Connections opened by the second, one after the other.
-    pub connection_rate: f64,
     /// Bytes by the second of one TCP connection.
     pub throughput: f64,
     /// Small datagrams received by the second.
@@ -46,19 +43,16 @@ pub struct Sample {
 }
 
 /// How many flows tell what upcalls cost.
-const NEW_FLOWS: usize = 4_000;
+const NEW_FLOWS: usize = 2_000;
 
-/// Measures once.
+/// Measures once what goes from one VM to another.
 ///
 /// # Errors
 /// The traffic does not arrive, or Open vSwitch does not answer.
-pub fn sample(site: &Site, policy: Policy, course: Course, effort: Effort) -> Result<Sample, Failure> {
+pub fn sample(site: &Site, (client, server): (&Vm, &Vm), effort: Effort) -> Result<Sample, Failure> {
     site.lab.interrupt().check()?;
-    let (client, server) = site.ends(policy, course)?;
     Megaflows::purge(site.hypervisors())?;
-    let start = Instant::now();
     let (connections, work) = counted(site, || traffic::connect(client, server, effort.connections))?;
-    let connecting = start.elapsed();
     let work: Counters = work.into_iter().sum();
     let megaflows = Megaflows::of(site.hypervisors())?;
     drop(connections);
@@ -82,7 +76,6 @@ pub fn sample(site: &Site, policy: Policy, course: Course, effort: Effort) -> Re
         upcalls: work.upcalls as f64,
         upcall_cost,
         connection_cost: work.processor.as_secs_f64() / count,
-        connection_rate: count / connecting.as_secs_f64(),
         throughput,
         packet_rate: received / flood.time.as_secs_f64(),
         packet_cost: packets.iter().map(|counters| counters.user.as_secs_f64()).sum::<f64>() / received,

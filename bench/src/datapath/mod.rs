@@ -6,6 +6,7 @@ pub mod floor;
 pub mod layout;
 pub mod measurement;
 pub mod megaflows;
+pub mod ml2;
 pub mod ovn;
 pub mod rule;
 pub mod site;

@@ -83,7 +83,7 @@ pub fn build(interrupt: &Interrupt) -> Result<Site, Failure> {
         }
     }
     central.nbctl(["--timeout=60", "--wait=hv", "sync"])?;
-    Site::open("OVN", lab, |policy, course| (Seat::CLIENT.vm_name(policy), course.server().vm_name(policy)))
+    Site::open("OVN", lab, |policy, course| Some((Seat::CLIENT.vm_name(policy), course.server().vm_name(policy))))
 }
 
 /// Puts a hypervisor under OVN's control.

@@ -25,7 +25,7 @@ pub fn build(program: PathBuf, interrupt: &Interrupt) -> Result<Site, Failure> {
     for policy in Policy::ALL {
         Project::make(&lab, policy)?.boot(&mut lab)?;
     }
-    Site::open("weir", lab, |policy, course| (Seat::CLIENT.vm_name(policy), course.server().vm_name(policy)))
+    Site::open("weir", lab, |policy, course| Some((Seat::CLIENT.vm_name(policy), course.server().vm_name(policy))))
 }
 
 /// The project of a policy.
