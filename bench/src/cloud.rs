@@ -4,14 +4,17 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use uuid::Uuid;
 use weir_model::{
-    Command, Commit, HostName, HypervisorFact, Limits, Liveness, NetworkId, NewNetwork, NewPort, NewSubnet, PortId,
-    ProjectId, Request, SubnetId, Timestamp, Topology, Vif,
+    Command, Commit, HostName, HypervisorFact, Limits, Liveness, NetworkId, NewInterface, NewNetwork, NewPort,
+    NewRouter, NewSubnet, PortId, ProjectId, Request, RouterId, SubnetId, Timestamp, Topology, Vif,
 };
 
 use crate::Failure;
 
 /// How many ports a network has. They are spread over as many hypervisors as there are, up to that number.
 pub const PORTS_OF_NETWORK: usize = 100;
+
+/// How many networks a project has, with one router between them.
+pub const NETWORKS_OF_TENANT: usize = 2;
 
 /// How many ports of VMs a hypervisor has.
 pub const PORTS_OF_HOST: usize = 100;
@@ -22,6 +25,8 @@ pub struct Cloud {
     /// What it is now.
     pub topology: Topology,
     hosts: usize,
+    networks: usize,
+    router: RouterId,
     last_id: u128,
 }
 
@@ -39,7 +44,13 @@ impl Cloud {
     /// # Errors
     /// The model rejects a command.
     pub fn of(ports: usize, hosts: usize) -> Result<Self, Failure> {
-        let mut cloud = Self { topology: Topology::new(Limits::default()), hosts, last_id: 0 };
+        let mut cloud = Self {
+            topology: Topology::new(Limits::default()),
+            hosts,
+            networks: 0,
+            router: RouterId(Uuid::nil()),
+            last_id: 0,
+        };
         for number in 0..hosts {
             let name = host_name(number);
             let encap_ip = IpAddr::V4(Ipv4Addr::from(0x0a64_0000 + u32::try_from(number)? + 1));
@@ -74,16 +85,27 @@ impl Cloud {
         Ok(commit)
     }
 
-    /// Makes a network with two subnets.
+    /// Makes a network with two subnets. Every [`NETWORKS_OF_TENANT`] of them are a project's, behind its router.
     ///
     /// # Errors
     /// The model rejects it.
     pub fn network(&mut self) -> Result<NetworkId, Failure> {
+        let (tenant, number) = (self.networks / NETWORKS_OF_TENANT, self.networks % NETWORKS_OF_TENANT);
+        self.networks += 1;
+        let project = ProjectId::from(format!("tenant-{tenant}").as_str());
+        if number == 0 {
+            self.router = RouterId(self.id());
+            self.command(Command::CreateRouters(vec![NewRouter::new(self.router, project.clone())]))?;
+        }
         let id = NetworkId(self.id());
-        self.command(Command::CreateNetworks(vec![NewNetwork::new(id, project())]))?;
-        for cidr in ["10.0.0.0/16", "fd00:10::/64"] {
-            let subnet = NewSubnet::new(SubnetId(self.id()), id, project(), cidr.parse()?);
-            self.command(Command::CreateSubnets(vec![subnet]))?;
+        self.command(Command::CreateNetworks(vec![NewNetwork::new(id, project.clone())]))?;
+        for cidr in [format!("10.{number}.0.0/16"), format!("fd00:{number}::/64")] {
+            let subnet = SubnetId(self.id());
+            let new = NewSubnet::new(subnet, id, project.clone(), cidr.parse()?);
+            self.command(Command::CreateSubnets(vec![new]))?;
+            let port = PortId(self.id());
+            let interface = NewInterface::Subnet { subnet, port };
+            self.command(Command::AddRouterInterface { id: self.router, interface })?;
         }
         Ok(id)
     }
@@ -91,7 +113,8 @@ impl Cloud {
     /// The command that makes a port on a network, bound to the hypervisor of this number.
     pub fn new_port(&mut self, network: NetworkId, host: usize) -> (PortId, Command) {
         let id = PortId(self.id());
-        let mut port = NewPort::new(id, network, project());
+        let project = self.topology.network(network).map(|network| network.project_id.clone());
+        let mut port = NewPort::new(id, network, project.unwrap_or_else(|| ProjectId::from("nobody")));
         port.binding_host = Some(host_name(host % self.hosts));
         (id, Command::CreatePorts(vec![port]))
     }
@@ -123,8 +146,4 @@ impl Cloud {
 /// The name of the hypervisor of this number.
 pub fn host_name(number: usize) -> HostName {
     HostName::from(format!("h{number}").as_str())
-}
-
-fn project() -> ProjectId {
-    ProjectId::from("bench")
 }

@@ -2,6 +2,7 @@
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -70,6 +71,27 @@ pub struct SwitchReport {
     pub last_error: Option<String>,
 }
 
+/// How many questions of a hypervisor's VMs were answered since the controller started, and why others were not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AnswerReport {
+    /// Answered, by what was asked.
+    pub answered: BTreeMap<String, u64>,
+    /// Not answered, by the reason.
+    pub silent: BTreeMap<String, u64>,
+    /// Router advertisements that nobody asked for.
+    pub advertised: u64,
+    /// Announcements of where routers are.
+    pub announced: u64,
+    /// Not answered, because the port asks too often.
+    pub limited: u64,
+    /// Answered, but lost because the switch was behind.
+    pub dropped: u64,
+    /// Asked by a switch that the port is not bound to.
+    pub foreign: u64,
+    /// Packets that ask nothing that the pipeline asks.
+    pub unreadable: u64,
+}
+
 /// One hypervisor as the controller sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HostReport {
@@ -86,6 +108,8 @@ pub struct HostReport {
     pub ovsdb: LinkState,
     /// Its bridges.
     pub switches: Vec<SwitchReport>,
+    /// What its VMs were answered.
+    pub answers: AnswerReport,
     /// Its newest error outside of any bridge.
     pub last_error: Option<String>,
     /// Seconds since `liveness` changed last.

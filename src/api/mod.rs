@@ -24,8 +24,8 @@ mod weir;
 mod policy_tests;
 
 pub use backend::{
-    ApiRequest, Backend, DumpFailure, DumpRequest, Explain, ExplainedFlow, Failure, HostReport, LinkState,
-    PortProgress, Progress, SwitchReport,
+    AnswerReport, ApiRequest, Backend, DumpFailure, DumpRequest, Explain, ExplainedFlow, Failure, HostReport,
+    LinkState, PortProgress, Progress, SwitchReport,
 };
 pub use caller::{Auth, Caller, Who};
 pub use fault::Fault;

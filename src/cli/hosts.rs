@@ -18,6 +18,9 @@ pub(super) struct HostsArgs {
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
+    /// Show how many questions of VMs were answered: DHCP, router solicitations, what routers say of packets.
+    #[arg(long)]
+    answers: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -46,7 +49,7 @@ pub(super) fn run(args: &HostsArgs) -> Result<ExitCode, ClientError> {
         println!("No hypervisor is known. On each: ovs-vsctl set-manager tcp:CONTROLLER:6640");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", table(hosts));
+    println!("{}", if args.answers { answers(hosts) } else { table(hosts) });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -84,6 +87,32 @@ fn table(hosts: &[Value]) -> Table {
                 error,
             ]);
         }
+    }
+    table
+}
+
+/// A line for each hypervisor with what its VMs were answered since the controller started.
+fn answers(hosts: &[Value]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["HOST", "ANSWERED", "SILENT", "LIMITED", "DROPPED", "REFUSED", "UNASKED", "WHAT"]);
+    for host in hosts {
+        let told = &host["answers"];
+        let count = |keys: &[&str]| keys.iter().filter_map(|key| told[key].as_u64()).sum::<u64>().to_string();
+        let named = |key: &str| told[key].as_object().into_iter().flatten();
+        let sum = |key: &str| named(key).filter_map(|(_, count)| count.as_u64()).sum::<u64>().to_string();
+        let what = named("answered").chain(named("silent")).map(|(name, count)| format!("{name} {count}"));
+        let what = what.collect::<Vec<_>>().join(", ");
+        table.add_row([
+            text(&host["name"]),
+            sum("answered"),
+            sum("silent"),
+            count(&["limited"]),
+            count(&["dropped"]),
+            count(&["foreign", "unreadable"]),
+            count(&["advertised", "announced"]),
+            if what.is_empty() { "-".to_owned() } else { what },
+        ]);
     }
     table
 }

@@ -2,7 +2,7 @@
 
 use super::core::Controller;
 use super::host::{Host, SwitchLink};
-use crate::api::{HostReport, LinkState, PortProgress, SwitchReport};
+use crate::api::{AnswerReport, HostReport, LinkState, PortProgress, SwitchReport};
 use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +21,15 @@ pub struct Board {
 pub struct Posted {
     hosts: Vec<HostReport>,
     waiting: BTreeMap<PortId, Vec<HostName>>,
+}
+
+impl Posted {
+    /// Adds what the VMs of each hypervisor were answered.
+    pub fn put_answers(&mut self, of: impl Fn(&HostName) -> AnswerReport) {
+        for host in &mut self.hosts {
+            host.answers = of(&host.name);
+        }
+    }
 }
 
 impl Board {
@@ -62,6 +71,7 @@ impl Controller {
             liveness: if host.is_connected() { Liveness::Alive } else { Liveness::Gone },
             ovsdb: if host.database.is_some() { LinkState::Up } else { LinkState::Down },
             switches: Bridge::ALL.map(|bridge| report_switch(bridge, host.switch(bridge))).into(),
+            answers: AnswerReport::default(),
             last_error: host.refusal.clone().or_else(|| host.problems.first().cloned()),
             since: now.duration_since(host.away_since.unwrap_or(host.since)).as_secs(),
         }

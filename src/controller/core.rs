@@ -7,6 +7,7 @@ use super::flush::Flushes;
 use super::host::Host;
 use super::progress::{Progress, SwitchId};
 use super::switches::Connection;
+use super::withdrawal::Withdrawals;
 use crate::api::{ApiRequest, Failure};
 use crate::link::ConnectionId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ pub struct Controller {
     pub(super) ready: BTreeSet<PortId>,
     pub(super) dumps: Dumps,
     pub(super) flushes: Flushes,
+    pub(super) withdrawals: Withdrawals,
     grace: Duration,
     retried: Instant,
 }
@@ -58,6 +60,7 @@ impl Controller {
             ready: BTreeSet::new(),
             dumps: Dumps::default(),
             flushes: Flushes::default(),
+            withdrawals: Withdrawals::default(),
             grace,
             retried: now,
         }
@@ -120,24 +123,31 @@ impl Controller {
             for unexpressed in applied.unexpressed {
                 tracing::warn!("{unexpressed}");
             }
-            for Delta { recipients, bridge, edits: shared, .. } in applied.deltas {
+            for Delta { unit, recipients, bridge, edits: shared, can_wait } in applied.deltas {
                 for key in recipients.iter() {
                     // Who has just been forgotten still loses its flows.
                     let host = new.hypervisor_by_key(key).or_else(|| old.hypervisor_by_key(key));
                     let Some(host) = host.map(|host| host.name.clone()) else { continue };
-                    edits.entry(SwitchId { host, bridge }).or_default().push(shared.clone());
+                    let switch = SwitchId { host, bridge };
+                    if can_wait {
+                        self.withdrawals.put_off(switch, unit, shared.clone());
+                        continue;
+                    }
+                    let before = self.withdrawals.recall(&switch, &unit);
+                    edits.entry(switch).or_default().extend(before.into_iter().chain([shared.clone()]));
                 }
             }
             for (switch, edits) in edits {
                 steps.entry(switch).or_default().push(Step { revision: commit.revision.0, edits });
             }
             self.unsettle(&commit);
-            self.leave(&commit, &old, &new);
+            self.hand_over(&commit, &old, &new);
             old = new;
         }
         for (switch, steps) in steps {
             self.give(&switch, steps);
         }
+        self.flush_idle();
         batch.replies
     }
 
@@ -191,6 +201,7 @@ impl Controller {
 
     /// Does what only time brings about.
     pub fn tick(&mut self, batch: &mut Batch, now: Instant, at: Timestamp) {
+        self.withdraw();
         let retry = now.duration_since(self.retried) >= RETRY;
         if retry {
             self.retried = now;

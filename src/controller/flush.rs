@@ -1,4 +1,5 @@
-//! Connections that switches have to forget: those of addresses that left, and those in zones that are to be given again.
+//! Connections that switches have to forget: those of addresses that change hands, and those in zones that are to be given
+//! again.
 
 use super::batch::Batch;
 use super::core::Controller;
@@ -19,8 +20,8 @@ const AT_ONCE: usize = 256;
 /// Flushes that have to be done, and those that are on their way.
 #[derive(Debug, Default)]
 pub(super) struct Flushes {
-    /// By hypervisor, the addresses that left, each with a zone of its connections.
-    left: BTreeMap<HostName, BTreeSet<(Zone, IpAddr)>>,
+    /// By hypervisor, the addresses that change hands, each with a zone of its connections.
+    waiting: BTreeMap<HostName, BTreeSet<(Zone, IpAddr)>>,
     in_flight: BTreeMap<u64, Flight>,
     next: u64,
 }
@@ -29,7 +30,7 @@ pub(super) struct Flushes {
 struct Flight {
     host: HostName,
     zones: BTreeSet<Zone>,
-    left: BTreeSet<(Zone, IpAddr)>,
+    addresses: BTreeSet<(Zone, IpAddr)>,
 }
 
 impl Flushes {
@@ -39,45 +40,88 @@ impl Flushes {
     }
 }
 
-/// The addresses of a port that may have connections.
-fn addresses(port: &Port) -> impl Iterator<Item = IpAddr> + '_ {
-    port.fixed_ips.iter().map(|fixed| fixed.ip_address)
+/// Where a bound port has connections.
+#[derive(Debug)]
+struct Place {
+    host: HostName,
+    zones: BTreeSet<Zone>,
+    addresses: BTreeSet<IpAddr>,
 }
 
+impl Place {
+    fn of(port: Option<&Port>, topology: &Topology) -> Option<Self> {
+        let port = port?;
+        let (host, network) = (topology.bound_host(port)?, topology.network(port.network_id)?);
+        let zones = [network.key, topology.domain(network)].map(|network| topology.zone(host.key, network));
+        Some(Self {
+            host: host.name.clone(),
+            zones: zones.into_iter().flatten().collect(),
+            addresses: port.fixed_ips.iter().map(|fixed| fixed.ip_address).collect(),
+        })
+    }
+}
+
+/// The protocols whose connections of an IPv6 address are forgotten: TCP, UDP and SCTP. Open vSwitch 3.1 aborts when it is
+/// to forget an ICMPv6 exchange by its addresses (measured; `reverse_icmp_type` of its `conntrack.c` knows no ICMPv6).
+/// These end by themselves within a minute.
+const IPV6_PROTOCOLS: &[u8] = &[6, 17, 132];
+
+/// Any protocol.
+const IPV4_PROTOCOLS: &[u8] = &[0];
+
 /// The connections of an address in a zone, whoever began them.
-fn connections(zone: Zone, address: IpAddr) -> [Message; 2] {
-    let tuple = |src, dst| CtTuple { src, dst, ..CtTuple::default() };
-    [tuple(Some(address), None), tuple(None, Some(address))].map(|original| {
-        let zone = u16::try_from(zone.0).ok();
-        Message::CtFlush(CtFlush { zone, original, ..CtFlush::default() })
+fn connections(zone: Zone, address: IpAddr) -> impl Iterator<Item = Message> {
+    let protocols = if address.is_ipv6() { IPV6_PROTOCOLS } else { IPV4_PROTOCOLS };
+    protocols.iter().flat_map(move |protocol| {
+        let tuple = |src, dst| CtTuple { src, dst, ..CtTuple::default() };
+        [tuple(Some(address), None), tuple(None, Some(address))].map(|original| {
+            let zone = u16::try_from(zone.0).ok();
+            Message::CtFlush(CtFlush { zone, original, protocol: *protocol, ..CtFlush::default() })
+        })
     })
 }
 
 impl Controller {
-    /// Notices addresses that leave a hypervisor with a commit: whoever has them next must not inherit connections.
-    pub(super) fn leave(&mut self, commit: &Commit, old: &Topology, new: &Topology) {
+    /// Notices addresses that leave a hypervisor with a commit, and those that come to one: whoever has an address next
+    /// must not inherit connections, neither those of its hypervisor's own port that had it nor those that other ports
+    /// there had with the port that had it elsewhere. A port that moves brings its connections along.
+    pub(super) fn hand_over(&mut self, commit: &Commit, old: &Topology, new: &Topology) {
         for change in &commit.changes {
             let Change::Port(diff) = change else { continue };
-            let Some(before) = &diff.before else { continue };
-            let (Some(host), Some(network)) = (old.bound_host(before), old.network(before.network_id)) else {
-                continue;
-            };
-            let stays = diff.after.as_ref().filter(|after| new.bound_host(after).is_some_and(|it| it.key == host.key));
-            let kept: BTreeSet<IpAddr> = stays.into_iter().flat_map(|after| addresses(after)).collect();
-            let zones = [network.key, old.domain(network)].map(|network| old.zone(host.key, network));
-            let left = self.flushes.left.entry(host.name.clone()).or_default();
-            for address in addresses(before).filter(|address| !kept.contains(address)) {
-                left.extend(zones.into_iter().flatten().map(|zone| (zone, address)));
+            let (before, after) = (Place::of(diff.before.as_deref(), old), Place::of(diff.after.as_deref(), new));
+            if let Some(before) = &before {
+                let stays = after.as_ref().filter(|after| after.host == before.host);
+                self.forget(before, stays);
             }
-            if left.len() > ADDRESSES_MAX {
-                tracing::warn!(host = %host.name, "too many addresses left at once: some keep their connections");
-                while left.len() > ADDRESSES_MAX {
-                    left.pop_last();
-                }
+            if let Some(after) = &after {
+                self.forget(after, before.as_ref());
             }
-            if left.is_empty() {
-                self.flushes.left.remove(&host.name);
+        }
+    }
+
+    /// Notes the addresses of a place but for those of another one.
+    fn forget(&mut self, place: &Place, other: Option<&Place>) {
+        let addresses = place.addresses.iter().filter(|address| other.is_none_or(|it| !it.addresses.contains(address)));
+        let pairs = addresses.flat_map(|address| place.zones.iter().map(|zone| (*zone, *address)));
+        let pairs: Vec<_> = pairs.collect();
+        if pairs.is_empty() {
+            return;
+        }
+        let waiting = self.flushes.waiting.entry(place.host.clone()).or_default();
+        waiting.extend(pairs);
+        if waiting.len() > ADDRESSES_MAX {
+            tracing::warn!(host = %place.host, "too many addresses change hands at once: some keep their connections");
+            while waiting.len() > ADDRESSES_MAX {
+                waiting.pop_last();
             }
+        }
+    }
+
+    /// Lets switches forget connections that have nothing else to wait for.
+    pub(super) fn flush_idle(&mut self) {
+        let hosts: Vec<HostName> = self.flushes.waiting.keys().cloned().collect();
+        for host in hosts {
+            self.flush(&SwitchId { host, bridge: Bridge::Integration });
         }
     }
 
@@ -94,31 +138,31 @@ impl Controller {
         let zones = host.and_then(|host| self.topology.zones_of(host.key));
         let zones = zones.into_iter().flat_map(|zones| zones.unflushed.iter().copied());
         let zones: BTreeSet<Zone> = zones.take(AT_ONCE).collect();
-        let waiting = self.flushes.left.get(&switch.host).into_iter().flatten();
-        let left: BTreeSet<_> = waiting.copied().take(AT_ONCE).collect();
-        if zones.is_empty() && left.is_empty() {
+        let waiting = self.flushes.waiting.get(&switch.host).into_iter().flatten();
+        let addresses: BTreeSet<_> = waiting.copied().take(AT_ONCE).collect();
+        if zones.is_empty() && addresses.is_empty() {
             return;
         }
         let whole = zones.iter().filter_map(|zone| u16::try_from(zone.0).ok()).map(Message::CtFlushZone);
-        let single = left.iter().filter(|(zone, _)| !zones.contains(zone));
+        let single = addresses.iter().filter(|(zone, _)| !zones.contains(zone));
         let messages = whole.chain(single.flat_map(|(zone, address)| connections(*zone, *address))).collect();
         let ticket = self.flushes.next;
         if link.order(Order::Flush { ticket, messages }) {
             self.flushes.next += 1;
-            let flight = Flight { host: switch.host.clone(), zones, left };
+            let flight = Flight { host: switch.host.clone(), zones, addresses };
             self.flushes.in_flight.insert(ticket, flight);
         }
     }
 
     /// A switch answered a flush. What it has not done comes again when it next acknowledges something.
     pub(super) fn flushed(&mut self, batch: &mut Batch, switch: &SwitchId, ticket: u64, done: bool, at: Timestamp) {
-        let Some(Flight { host, zones, left }) = self.flushes.in_flight.remove(&ticket).filter(|_| done) else {
+        let Some(Flight { host, zones, addresses }) = self.flushes.in_flight.remove(&ticket).filter(|_| done) else {
             return;
         };
-        if let Some(waiting) = self.flushes.left.get_mut(&host) {
-            waiting.retain(|one| !left.contains(one));
+        if let Some(waiting) = self.flushes.waiting.get_mut(&host) {
+            waiting.retain(|one| !addresses.contains(one));
             if waiting.is_empty() {
-                self.flushes.left.remove(&host);
+                self.flushes.waiting.remove(&host);
             }
         }
         if let Some(key) = self.topology.hypervisor(&host).map(|host| host.key).filter(|_| !zones.is_empty())

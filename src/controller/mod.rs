@@ -26,6 +26,7 @@ mod progress;
 mod run;
 mod status;
 mod switches;
+mod withdrawal;
 
 pub use self::core::Controller;
 pub use answers::{AnswerCounts, Answers};

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::link::{openflow, ovsdb, stream};
 use crate::store::{OpenError, Store, StoreError, Writer};
 use arc_swap::ArcSwap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -40,6 +41,10 @@ const POST: Duration = Duration::from_millis(20);
 
 /// How often it is told how many questions of VMs were answered.
 const TELL_ANSWERS: Duration = Duration::from_secs(60);
+
+/// How long an address may be taken before that is an error, and how often it is tried.
+const ADDRESS_PATIENCE: Duration = Duration::from_secs(1);
+const ADDRESS_RETRY: Duration = Duration::from_millis(20);
 
 /// Bytes that VXLAN over IPv4 adds to an IP packet.
 const VXLAN_OVERHEAD: u16 = 50;
@@ -178,8 +183,18 @@ fn complete(store: &mut Store, topology: Topology) -> Result<Topology, StartErro
     Ok(completed)
 }
 
+/// Listens on an address. A former controller that was killed a moment ago may hold it for as long as its sockets take
+/// to go.
 async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| StartError::Listen { what, address, source })
+    let started = Instant::now();
+    loop {
+        match TcpListener::bind(address).await {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && started.elapsed() < ADDRESS_PATIENCE => {
+                tokio::time::sleep(ADDRESS_RETRY).await;
+            }
+            bound => return bound.map_err(|source| StartError::Listen { what, address, source }),
+        }
+    }
 }
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
@@ -274,7 +289,9 @@ impl Running {
             }
             if ticked || self.posted.elapsed() >= POST {
                 self.posted = Instant::now();
-                self.board.post(self.controller.report(self.posted));
+                let mut posted = self.controller.report(self.posted);
+                posted.put_answers(|host| self.answers.counts_of(host).into());
+                self.board.post(posted);
             }
             if ticked && self.told.0.elapsed() >= TELL_ANSWERS {
                 self.tell_answers();

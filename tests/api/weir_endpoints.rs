@@ -2,7 +2,8 @@
 
 use crate::controller::Controller;
 use serde_json::json;
-use weir::api::{HostReport, LinkState, SwitchReport};
+use std::collections::BTreeMap;
+use weir::api::{AnswerReport, HostReport, LinkState, SwitchReport};
 use weir_model::{HostName, Liveness};
 
 #[test]
@@ -24,6 +25,11 @@ fn hosts_are_reported() {
             flows: 70,
             last_error: Some("OFPFMFC_TABLE_FULL".to_owned()),
         }],
+        answers: AnswerReport {
+            answered: BTreeMap::from([("dhcpv4".to_owned(), 4)]),
+            limited: 2,
+            ..AnswerReport::default()
+        },
         last_error: None,
         since: 12,
     }];
@@ -31,6 +37,8 @@ fn hosts_are_reported() {
         "name": "compute-1", "system_id": "s1", "encap_ip": "192.0.2.1", "liveness": "alive", "ovsdb": "up",
         "switches": [{"bridge": "br-int", "openflow": "synchronizing", "wanted_revision": 9,
             "acknowledged_revision": 8, "flows": 70, "last_error": "OFPFMFC_TABLE_FULL"}],
+        "answers": {"answered": {"dhcpv4": 4}, "silent": {}, "advertised": 0, "announced": 0, "limited": 2, "dropped": 0,
+            "foreign": 0, "unreadable": 0},
         "last_error": null, "since": 12,
     });
     assert_eq!(client.get("/weir/v1/hosts").expect(200), json!({ "hosts": [host] }));

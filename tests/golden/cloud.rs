@@ -1,23 +1,25 @@
 //! Plays a case and shows what comes of it.
 
 use crate::script::Script;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use weir_compile::{Applied, Bridge, Engine, Object, Tag, desired, explain, pipeline};
-use weir_model::{HostName, Limits, Request, Timestamp, Topology};
+use weir_model::{HostKey, HostName, Limits, Request, Timestamp, Topology};
 use weir_openflow::text::Named;
 use weir_openflow::{FlowEdit, FlowTable};
 
-/// A topology and the engine that follows it.
+/// A topology, the engine that follows it, and what bridges have got by its deltas.
 pub(crate) struct Cloud {
     pub(crate) topology: Topology,
     engine: Engine,
+    tables: BTreeMap<(HostKey, Bridge), FlowTable>,
 }
 
 impl Cloud {
     pub(crate) fn new() -> Self {
         let topology = Topology::new(Limits::default());
         let engine = Engine::load(&topology);
-        Self { topology, engine }
+        Self { topology, engine, tables: BTreeMap::new() }
     }
 
     /// Carries out every line, then shows what every bridge must hold.
@@ -30,14 +32,18 @@ impl Cloud {
                 "" => {}
                 "watch" => watched = true,
                 _ => {
-                    let command = script.command(line);
-                    let request = Request { command, at: Timestamp(0) };
-                    let (new, commit, _) = self.topology.transact(request).expect("the model accepts the case");
-                    let applied = self.engine.apply(&commit, &self.topology, &new);
-                    if watched {
-                        self.show_change(line, &applied, &new, &mut shown);
+                    for command in script.commands(line, &self.topology) {
+                        let request = Request { command, at: Timestamp(0) };
+                        let (new, commit, _) = self.topology.transact(request).unwrap_or_else(|rejection| {
+                            panic!("{line}: the model refuses the case: {rejection:?}");
+                        });
+                        let applied = self.engine.apply(&commit, &self.topology, &new);
+                        if watched {
+                            self.show_change(line, &applied, &new, &mut shown);
+                        }
+                        self.topology = new;
+                        self.follow(line, &applied);
                     }
-                    self.topology = new;
                 }
             }
         }
@@ -48,6 +54,27 @@ impl Cloud {
     pub(crate) fn desired(&self, host: &str, bridge: Bridge) -> FlowTable {
         let host = self.topology.hypervisor(&HostName::from(host)).expect("the hypervisor is known");
         desired(host.key, bridge, &self.topology)
+    }
+
+    /// Gives bridges their deltas, which must lead to what a cold compile wants.
+    fn follow(&mut self, line: &str, applied: &Applied) {
+        let mut bundles: BTreeMap<(HostKey, Bridge), Vec<FlowEdit>> = BTreeMap::new();
+        for delta in &applied.deltas {
+            let edits = || delta.edits.iter().map(|edit| edit.decode().expect("our own bytes"));
+            delta.recipients.iter().for_each(|host| bundles.entry((host, delta.bridge)).or_default().extend(edits()));
+        }
+        for (place, mut edits) in bundles {
+            edits.sort_by_key(FlowEdit::phase);
+            let table = self.tables.entry(place).or_default();
+            edits.iter().for_each(|edit| _ = table.apply(edit));
+        }
+        for host in self.topology.hypervisors() {
+            for bridge in Bridge::ALL {
+                let reached = self.tables.entry((host.key, bridge)).or_default();
+                let missing = FlowTable::diff(reached, &desired(host.key, bridge, &self.topology));
+                assert!(missing.is_empty(), "{line}: deltas lead {bridge} of {} elsewhere: {missing:#?}", host.name);
+            }
+        }
     }
 
     fn show_change(&self, line: &str, applied: &Applied, new: &Topology, shown: &mut String) {
@@ -76,7 +103,8 @@ impl Cloud {
                     FlowEdit::RemoveBucket { group, bucket } => {
                         writeln!(shown, "  - bucket {} of group {}", bucket.0, group.0)
                     }
-                    other => panic!("units have no {other:?}"),
+                    FlowEdit::AddMeter(meter) => writeln!(shown, "  + {meter}"),
+                    FlowEdit::DeleteMeter(meter) => writeln!(shown, "  - meter {}", meter.0),
                 }
                 .expect("text");
             }
@@ -94,6 +122,9 @@ impl Cloud {
                 let table = desired(host.key, bridge, &self.topology);
                 for group in table.groups.values() {
                     writeln!(shown, "{}", Named::new(group, &names)).expect("text");
+                }
+                for meter in table.meters.values() {
+                    writeln!(shown, "{meter}").expect("text");
                 }
                 for flow in table.flows.values() {
                     let tag = Tag::decode(flow.cookie).expect("our own cookie");

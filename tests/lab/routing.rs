@@ -1,12 +1,12 @@
 //! Routers: from network to network on the sender's own hypervisor.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::time::Duration;
+use std::net::IpAddr;
 
 use serde_json::{Value, json};
 use weir::cli::lab::wait::Look;
-use weir::cli::lab::{Api, DEVICE, Guest, LabError, Vm};
+use weir::cli::lab::{Api, Echo, Guest, LabError, Vm};
 
+use super::conversation::talks;
 use super::world::{Failure, Tested, World, address, id};
 
 /// A project with networks that share a router.
@@ -51,12 +51,7 @@ impl Routed {
     }
 
     fn put(&self, action: &str, body: &Value) -> Result<Value, LabError> {
-        let path = format!("/v2.0/routers/{}/{action}", self.router);
-        let answer = self.api.request("PUT", &path, Some(body))?;
-        if answer.status == 200 {
-            return Ok(answer.body);
-        }
-        Err(LabError::Answer { path, reason: format!("{} {}", answer.status, answer.body) })
+        self.api.put(&format!("/v2.0/routers/{}/{action}", self.router), body)
     }
 
     /// Gives the router an interface in a subnet.
@@ -71,22 +66,35 @@ impl Routed {
 
     /// Boots a VM in the network `number`, whose addresses end in `last`.
     pub(crate) fn boot(&self, world: &mut World, name: &str, host: &str, number: u8, last: u8) -> Result<Vm, LabError> {
+        self.boot_with(world, name, host, (number, last), json!({}))
+    }
+
+    /// The same with more attributes of the port.
+    pub(crate) fn boot_with(
+        &self,
+        world: &mut World,
+        name: &str,
+        host: &str,
+        (number, last): (u8, u8),
+        more: Value,
+    ) -> Result<Vm, LabError> {
         let network = &self.networks[usize::from(number) - 1];
         let [v4, v6] = &network.subnets;
-        let port = id(&self.api.create(
-            "ports",
-            json!({
-                "name": name,
-                "network_id": network.id,
-                "binding:host_id": host,
-                "device_owner": "compute:nova",
-                "device_id": name,
-                "fixed_ips": [
-                    {"subnet_id": v4, "ip_address": format!("10.{}.0.{last}", network.number)},
-                    {"subnet_id": v6, "ip_address": format!("fd00:{}::{last}", network.number)},
-                ],
-            }),
-        )?);
+        let mut attributes = json!({
+            "name": name,
+            "network_id": network.id,
+            "binding:host_id": host,
+            "device_owner": "compute:nova",
+            "device_id": name,
+            "fixed_ips": [
+                {"subnet_id": v4, "ip_address": format!("10.{}.0.{last}", network.number)},
+                {"subnet_id": v6, "ip_address": format!("fd00:{}::{last}", network.number)},
+            ],
+        });
+        if let (Value::Object(attributes), Value::Object(more)) = (&mut attributes, more) {
+            attributes.extend(more);
+        }
+        let port = id(&self.api.create("ports", attributes)?);
         let vm = world.lab.boot(name, host, Guest::of_port(&world.api, &port)?)?;
         world.wait_status(&port, "ACTIVE")?;
         Ok(vm)
@@ -101,10 +109,8 @@ impl Routed {
 
 /// The TTL of the answer to a ping; none if there is no answer.
 fn ttl_of_answer(from: &Vm, to: IpAddr) -> Result<Option<u8>, LabError> {
-    let ping = from.namespace().tool("ping").args(["-n", "-c", "1", "-W", "1", &to.to_string()]).output()?;
-    let shown = String::from_utf8_lossy(&ping.stdout).into_owned();
-    let ttl = shown.split("ttl=").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse().ok());
-    Ok(ttl)
+    let seen = Echo::ask(from.namespace(), to, None)?;
+    Ok(if let Echo::Answered { ttl } = seen { Some(ttl) } else { None })
 }
 
 /// Waits until an answer comes with a TTL.
@@ -119,23 +125,6 @@ fn wait_ttl(world: &World, from: &Vm, to: IpAddr, ttl: u8) -> Result<(), LabErro
 fn tunnelled(world: &World, host: &str) -> Result<String, LabError> {
     let shown = world.lab.host(host)?.ofctl("dump-ports", "br-tun", &["weir-vxlan"])?;
     Ok(shown.lines().filter(|line| line.contains("pkts=")).collect())
-}
-
-/// Whether a TCP connection carries bytes both ways.
-fn talks(from: &Vm, to: &Vm, port: u16, ipv6: bool) -> Result<bool, Failure> {
-    let target = SocketAddr::new(address(to, ipv6)?, port);
-    let listener = to.namespace().within(|| TcpListener::bind(target))??;
-    let Ok(stream) = from.namespace().connect(target, Duration::from_secs(1)) else { return Ok(false) };
-    let (accepted, _) = listener.accept()?;
-    let exchange = |mut one: &std::net::TcpStream, mut other: &std::net::TcpStream| -> std::io::Result<bool> {
-        use std::io::{Read, Write};
-        other.set_read_timeout(Some(Duration::from_secs(1)))?;
-        one.write_all(b"hello")?;
-        let mut buffer = [0; 5];
-        other.read_exact(&mut buffer)?;
-        Ok(&buffer == b"hello")
-    };
-    Ok(exchange(&stream, &accepted)? && exchange(&accepted, &stream)?)
 }
 
 #[test]
@@ -178,9 +167,37 @@ fn packets_are_routed_where_they_are_sent() -> Tested {
     world.wait("the end of the way by IPv6", || {
         Ok(Look::when(ttl_of_answer(&here, address(&away, true)?)?.is_none(), "there is an answer still"))
     })?;
+    // The new interfaces have other link-layer addresses than the VM remembers of the gateways: it is told.
     routed.attach(v4)?;
-    // The new interface has another link-layer address than the VM remembers of the gateway.
-    away.namespace().ip([format!("neighbour flush dev {DEVICE}")])?;
-    wait_ttl(&world, &here, address(&away, false)?, 63)?;
+    routed.attach(v6)?;
+    for ipv6 in [false, true] {
+        wait_ttl(&world, &here, address(&away, ipv6)?, 63)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn vms_are_told_of_a_gateway_with_another_address() -> Tested {
+    let mut world = World::new(1)?;
+    let routed = Routed::new(&world, 2)?;
+    let a = routed.boot(&mut world, "a", "h1", 1, 11)?;
+    let b = routed.boot(&mut world, "b", "h1", 2, 12)?;
+    let remembered = |gateway: IpAddr| -> Result<String, LabError> {
+        let shown = a.namespace().tool("ip").args(["neighbour", "show", &gateway.to_string()]).run()?;
+        Ok(shown.split("lladdr ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default().to_owned())
+    };
+    for (ipv6, subnet) in [false, true].into_iter().zip(&routed.networks[0].subnets) {
+        wait_ttl(&world, &a, address(&b, ipv6)?, 63)?;
+        let gateway = Routed::gateway(1, ipv6);
+        let before = remembered(gateway)?;
+        routed.detach(subnet)?;
+        routed.attach(subnet)?;
+        // Nobody asked: the entry, which is not used meanwhile, changes by what the router says.
+        world.wait(&format!("another link-layer address of {gateway}"), || {
+            let now = remembered(gateway)?;
+            Ok(Look::when(!before.is_empty() && now != before, now))
+        })?;
+        wait_ttl(&world, &a, address(&b, ipv6)?, 63)?;
+    }
     Ok(())
 }

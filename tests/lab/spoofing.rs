@@ -1,9 +1,11 @@
 //! A VM that lies about who it is.
 
-use std::net::{IpAddr, UdpSocket};
-use std::time::Duration;
+use std::io::Read as _;
+use std::net::{IpAddr, SocketAddrV6, UdpSocket};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
+use socket2::{Domain, Protocol, Socket, Type};
 use weir::cli::lab::wait::Look;
 use weir::cli::lab::{DEVICE, LabError, Vm, echo_requests};
 
@@ -17,9 +19,13 @@ enum Lie {
     Ipv6,
     Arp,
     DhcpServer,
+    Router,
 }
 
-const LIES: [Lie; 5] = [Lie::Mac, Lie::Ipv4, Lie::Ipv6, Lie::Arp, Lie::DhcpServer];
+const LIES: [Lie; 6] = [Lie::Mac, Lie::Ipv4, Lie::Ipv6, Lie::Arp, Lie::DhcpServer, Lie::Router];
+
+/// A router advertisement that says "I am a way to everywhere" and nothing else.
+const ADVERTISEMENT: [u8; 16] = [134, 0, 0, 0, 64, 0, 0, 30, 0, 0, 0, 0, 0, 0, 0, 0];
 
 /// Whether the victim got to see a lie of the liar.
 fn gets_through(lie: Lie, liar: &Vm, victim: &Vm) -> Result<bool, Failure> {
@@ -50,6 +56,7 @@ fn gets_through(lie: Lie, liar: &Vm, victim: &Vm) -> Result<bool, Failure> {
             Ok(neighbours.contains(&liar.guest().mac))
         }
         Lie::DhcpServer => datagram_seen(liar, victim, 67),
+        Lie::Router => advertisement_seen(liar, victim),
     }
 }
 
@@ -74,6 +81,31 @@ fn datagram_seen(from: &Vm, to: &Vm, source_port: u16) -> Result<bool, Failure> 
     receiver.set_read_timeout(Some(Duration::from_millis(500)))?;
     from.namespace().within(|| UdpSocket::bind(("0.0.0.0", source_port))?.send_to(b"x", target))??;
     Ok(receiver.recv(&mut [0; 8]).is_ok())
+}
+
+/// Whether the victim hears a router advertisement of the liar.
+fn advertisement_seen(liar: &Vm, victim: &Vm) -> Result<bool, Failure> {
+    let open = |vm: &Vm| vm.namespace().within(|| Socket::new(Domain::IPV6, Type::RAW, Some(Protocol::ICMPV6)));
+    let index = liar.namespace().tool("cat").arg(format!("/sys/class/net/{DEVICE}/ifindex")).run()?;
+    let (mouth, mut ear) = (open(liar)??, open(victim)??);
+    mouth.set_multicast_hops_v6(255)?;
+    let to_all = SocketAddrV6::new("ff02::1".parse()?, 0, 0, index.trim().parse()?);
+    mouth.send_to(&ADVERTISEMENT, &to_all.into())?;
+    let end = Instant::now() + Duration::from_millis(500);
+    let mut buffer = [0; 256];
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(false);
+        }
+        ear.set_read_timeout(Some(left))?;
+        match ear.read(&mut buffer) {
+            Ok(length) if buffer[..length].starts_with(&[134]) => return Ok(true),
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 #[test]

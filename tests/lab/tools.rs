@@ -1,9 +1,10 @@
 //! What an operator types: `weir hosts`, `weir flows`, `weir lab`, `weir demo`.
 
-use weir::cli::lab::{Namespace, Tool};
+use serde_json::json;
+use weir::cli::lab::{Interrupt, Lab, Namespace, Tool};
 
 use super::switch::BRIDGES;
-use super::world::{Tested, World, fresh_name, program};
+use super::world::{Tested, World, fresh_name, id, program};
 
 #[test]
 fn hosts_and_flows_name_what_they_show() -> Tested {
@@ -17,6 +18,11 @@ fn hosts_and_flows_name_what_they_show() -> Tested {
     let hosts = weir(&["hosts"]).run()?;
     for word in ["h1", "h2", "192.0.2.11", "192.0.2.12", "br-int", "br-tun"] {
         assert!(hosts.contains(word), "no {word} in\n{hosts}");
+    }
+
+    let answers = weir(&["hosts", "--answers"]).run()?;
+    for word in ["h1", "h2", "ANSWERED", "LIMITED"] {
+        assert!(answers.contains(word), "no {word} in\n{answers}");
     }
 
     let host = world.lab.host("h1")?;
@@ -41,7 +47,18 @@ fn hosts_and_flows_name_what_they_show() -> Tested {
 fn the_demo_shows_what_is_expected_and_leaves_nothing() -> Tested {
     let name = fresh_name()?;
     let shown = Tool::new(&program().to_string_lossy()).args(["demo", "--once", "--name", name.as_str()]).run()?;
-    assert!(shown.contains("Seen as expected"), "{shown}");
+    for text in [
+        "Seen as expected",
+        "IPv4 by DHCP",
+        "answered, ttl=63",
+        "10.0.0.1 says: Time to live exceeded",
+        "Time exceeded: Hop limit",
+        "no connection",
+        "  connected",
+        "the open connection is cut, and no new one",
+    ] {
+        assert!(shown.contains(text), "no {text:?} in\n{shown}");
+    }
     assert_eq!(Namespace::all(name.as_str())?, []);
     assert!(!name.directory().exists());
     Ok(())
@@ -67,5 +84,26 @@ fn a_lab_by_hand() -> Tested {
     lab(&["down"]).run()?;
     lab(&["down"]).run()?;
     assert_eq!(Namespace::all(name.as_str())?, []);
+    Ok(())
+}
+
+#[test]
+fn a_vm_by_hand_asks_for_its_address() -> Tested {
+    let name = fresh_name()?;
+    let lab = |arguments: &[&str]| -> Tool {
+        let (action, rest) = arguments.split_at(1);
+        let program = program();
+        Tool::new(&program.to_string_lossy()).arg("lab").args(action).args(["--name", name.as_str()]).args(rest)
+    };
+    lab(&["up", "--hosts", "1"]).run()?;
+    let api = Lab::open(&name, &Interrupt::never())?.api()?;
+    let network = api.create("networks", json!({}))?;
+    api.create("subnets", json!({"network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/24"}))?;
+    let port = api.create("ports", json!({"network_id": network["id"], "binding:host_id": "h1"}))?;
+    lab(&["boot", "--dhcp", "vm", "h1", &id(&port)]).run()?;
+    let shown = lab(&["exec", "vm", "--", "ip", "address"]).run()?;
+    let address = port["fixed_ips"][0]["ip_address"].as_str().unwrap_or_default();
+    assert!(shown.contains(&format!("inet {address}/24")), "{shown}");
+    lab(&["down"]).run()?;
     Ok(())
 }

@@ -88,7 +88,19 @@ impl World {
 
     /// Boots a VM with a new port, whose addresses end in `last`, and waits until the port is ACTIVE.
     pub(crate) fn boot(&mut self, tenant: &Tenant, name: &str, host: &str, last: u8) -> Result<Vm, LabError> {
-        let port = tenant.port(name, host, last)?;
+        self.boot_with(tenant, name, host, last, json!({}))
+    }
+
+    /// The same with more attributes of the port.
+    pub(crate) fn boot_with(
+        &mut self,
+        tenant: &Tenant,
+        name: &str,
+        host: &str,
+        last: u8,
+        more: Value,
+    ) -> Result<Vm, LabError> {
+        let port = tenant.port_with(name, host, last, more)?;
         let vm = self.lab.boot(name, host, Guest::of_port(&self.api, &port)?)?;
         self.wait_status(&port, "ACTIVE")?;
         Ok(vm)

@@ -28,7 +28,7 @@ fn happen(world: &mut World, happening: Happening) {
         Happening::Unplug(host, port) => world.unplug(&host, port),
     }
     let after = world.topology().clone();
-    world.judge.forget_departed(&before, &after);
+    world.judge.forget_handed_over(&before, &after);
     world.judge.follow(&after);
 }
 

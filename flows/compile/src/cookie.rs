@@ -261,6 +261,8 @@ reasons! {
     IngressRules = 24, "no security group rule lets the receiver get it";
     /// No connection, and nothing that could begin one.
     Invalid = 25, "invalid for connection tracking";
+    /// An address that no router passes on.
+    Unroutable = 27, "multicast, link-local or unspecified address for a router";
     /// No rule matches; the asking table decides.
     NoRule = 26, "no rule";
 }

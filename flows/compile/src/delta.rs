@@ -21,6 +21,12 @@ pub struct Delta {
     pub bridge: Bridge,
     /// The edits, at least one.
     pub edits: Arc<[EncodedEdit]>,
+    /// Whether the edits only take away what no packet is led to any more, but some may still be on their way to.
+    ///
+    /// A switch looks connections up between two passes through its tables, and what it finds out in the first it keeps
+    /// for the second. So rules of a set of security groups may still be asked for a moment after the last port with the
+    /// set got another one. Until they are gone they allow nothing that they should not.
+    pub can_wait: bool,
 }
 
 /// Encodes what a unit consists of, additions all, in one piece of memory.

@@ -7,7 +7,7 @@ use crate::roster::{Audience, Roster, Shifts};
 use crate::{Bridge, Delta, Recipients, Sink, Touched, Unexpressed, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use weir_model::{Commit, HostKey, Topology};
+use weir_model::{Commit, HostKey, Hypervisor, Topology};
 use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
 
 /// The compiler's memory: every unit that several hypervisors share, encoded once.
@@ -57,11 +57,11 @@ impl Encoded {
     }
 
     /// Takes a unit that stays as it is from who leaves its circle, and gives it to who joins.
-    fn hand_over(&self, unit: Unit, left: &Recipients, joined: &Recipients, deltas: &mut Deltas) {
+    fn hand_over(&self, unit: Unit, circle: Circle, left: &Recipients, joined: &Recipients, deltas: &mut Deltas) {
         for bridge in Bridge::ALL {
             let edits = self.edits(bridge);
             if !left.is_empty() {
-                deltas.take(unit, bridge, left, edits.iter().map(EncodedEdit::withdrawal).collect());
+                deltas.withdraw(unit, bridge, Some(circle), left, edits.iter().map(EncodedEdit::withdrawal).collect());
             }
             deltas.add(unit, bridge, joined, edits.clone());
         }
@@ -77,17 +77,37 @@ struct Deltas {
 
 impl Deltas {
     fn take(&mut self, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: Arc<[EncodedEdit]>) {
-        push(&mut self.take, unit, bridge, recipients, edits);
+        push(&mut self.take, unit, bridge, recipients, edits, false);
+    }
+
+    /// Takes a unit of a circle from who is not in it any more.
+    fn withdraw(
+        &mut self,
+        unit: Unit,
+        bridge: Bridge,
+        circle: Option<Circle>,
+        recipients: &Recipients,
+        edits: Arc<[EncodedEdit]>,
+    ) {
+        let can_wait = matches!(circle, Some(Circle::Set(_)));
+        push(&mut self.take, unit, bridge, recipients, edits, can_wait);
     }
 
     fn add(&mut self, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: Arc<[EncodedEdit]>) {
-        push(&mut self.add, unit, bridge, recipients, edits);
+        push(&mut self.add, unit, bridge, recipients, edits, false);
     }
 }
 
-fn push(to: &mut Vec<Delta>, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: Arc<[EncodedEdit]>) {
+fn push(
+    to: &mut Vec<Delta>,
+    unit: Unit,
+    bridge: Bridge,
+    recipients: &Recipients,
+    edits: Arc<[EncodedEdit]>,
+    can_wait: bool,
+) {
     if !edits.is_empty() && !recipients.is_empty() {
-        to.push(Delta { unit, recipients: recipients.clone(), bridge, edits });
+        to.push(Delta { unit, recipients: recipients.clone(), bridge, edits, can_wait });
     }
 }
 
@@ -133,7 +153,8 @@ impl Engine {
         for (circle, left, joined) in shifts.iter() {
             let units = self.shared.get(&circle).into_iter().flatten().filter(|(unit, _)| !dirty.contains(*unit));
             for (unit, encoded) in units {
-                encoded.hand_over(*unit, &left.without(encoded.except), &joined.without(encoded.except), &mut deltas);
+                let (left, joined) = (left.without(encoded.except), joined.without(encoded.except));
+                encoded.hand_over(*unit, circle, &left, &joined, &mut deltas);
             }
         }
         let Deltas { mut take, add } = deltas;
@@ -148,10 +169,11 @@ impl Engine {
         let (before, after) = (unit.build(old), unit.build(new));
         let circle = is.circle();
         let encoded = Encoded::of(&after, circle.and_then(|(_, except)| except));
+        let (was, is) = (was.circle().map(|(circle, _)| circle), circle.map(|(circle, _)| circle));
         for bridge in Bridge::ALL {
             let edits = encoded.edits(bridge);
             if !lose.is_empty() {
-                deltas.take(unit, bridge, lose, withdraw(before.edits(bridge)));
+                deltas.withdraw(unit, bridge, was, lose, withdraw(before.edits(bridge)));
             }
             if !keep.is_empty() {
                 let (take, add) = difference(before.edits(bridge), after.edits(bridge), edits);
@@ -160,7 +182,6 @@ impl Engine {
             }
             deltas.add(unit, bridge, gain, edits.clone());
         }
-        let (was, is) = (was.circle().map(|(circle, _)| circle), circle.map(|(circle, _)| circle));
         if let Some(circle) = was.filter(|_| was != is || encoded.is_empty()) {
             self.forget(circle, unit);
         }
@@ -178,21 +199,27 @@ impl Engine {
         }
     }
 
-    /// Everything that a bridge of a hypervisor must hold, encoded, grouped by unit.
+    /// Everything that a bridge of a hypervisor must hold, encoded, grouped by unit; nothing for one that is not known.
+    ///
+    /// What is shared with others is not looked up unit by unit: it is all that is kept for the hypervisor's circles.
     pub fn encoded<'a>(
         &'a self,
         host: HostKey,
         bridge: Bridge,
         topology: &'a Topology,
     ) -> impl Iterator<Item = (Unit, Arc<[EncodedEdit]>)> + 'a {
-        let units = units_for(host, topology).into_iter().filter(move |unit| unit.concerns(bridge));
-        units.map(move |unit| {
-            let circle = unit.scope(topology).circle();
-            let kept = circle.and_then(|(circle, _)| self.shared.get(&circle)?.get(&unit));
-            let edits = kept
-                .map_or_else(|| encode(unit.build(topology).edits(bridge)), |encoded| encoded.edits(bridge).clone());
-            (unit, edits)
-        })
+        let hypervisor = topology.hypervisor_by_key(host);
+        let circles = hypervisor.map(|hypervisor| Circle::of(hypervisor, topology)).unwrap_or_default();
+        let kept = circles.into_iter().filter_map(|circle| self.shared.get(&circle)).flatten();
+        let shared = kept
+            .filter(move |(_, encoded)| encoded.except != Some(host))
+            .map(move |(unit, encoded)| (*unit, encoded.edits(bridge).clone()));
+        let local = hypervisor.map(|hypervisor| local_units(hypervisor, topology)).unwrap_or_default();
+        let local = local
+            .into_iter()
+            .filter(move |unit| unit.concerns(bridge))
+            .map(move |unit| (unit, encode(unit.build(topology).edits(bridge))));
+        shared.chain(local).filter(|(_, edits)| !edits.is_empty())
     }
 
     /// How many units are kept.
@@ -226,12 +253,18 @@ pub fn units_for(host: HostKey, topology: &Topology) -> Vec<Unit> {
         let held = units_of(circle, topology).into_iter();
         units.extend(held.filter(|unit| unit.scope(topology).is_held_by(host, Some(circle))));
     }
-    let mut local = Vec::new();
-    for feature in FEATURES {
-        feature.of_host(hypervisor, topology, &mut local);
-    }
-    units.extend(local.into_iter().filter(|unit| unit.scope(topology).is_held_by(host, None)));
+    units.extend(local_units(hypervisor, topology));
     units.sort_unstable();
+    units
+}
+
+/// The units that nobody but a hypervisor holds.
+fn local_units(hypervisor: &Hypervisor, topology: &Topology) -> Vec<Unit> {
+    let mut units = Vec::new();
+    for feature in FEATURES {
+        feature.of_host(hypervisor, topology, &mut units);
+    }
+    units.retain(|unit| unit.scope(topology).is_held_by(hypervisor.key, None));
     units
 }
 

@@ -36,5 +36,5 @@ pub use priority::Priority;
 pub use roster::Recipients;
 pub use sink::Sink;
 pub use touched::Touched;
-pub use unexpressed::{Obstacle, Unexpressed};
+pub use unexpressed::{Obstacle, Unexpressed, Wish};
 pub use unit::{Scope, Unit};

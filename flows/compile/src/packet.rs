@@ -15,6 +15,9 @@ pub(crate) mod protocol {
     pub(crate) const UDP: u8 = 17;
     pub(crate) const ICMPV6: u8 = 58;
     pub(crate) const SCTP: u8 = 132;
+
+    /// Those in which a switch finds ports, or types and codes.
+    pub(crate) const HAVE_NUMBERS: [u8; 5] = [ICMP, TCP, UDP, ICMPV6, SCTP];
 }
 
 /// Bits of the connection tracking state (ovs-fields(7), `ct_state`).
@@ -22,6 +25,7 @@ pub(crate) mod ct_state {
     use weir_openflow::{Field, Match};
 
     const NEW: u128 = 0x01;
+    const RELATED: u128 = 0x04;
     const REPLY: u128 = 0x08;
     const INVALID: u128 = 0x10;
     const TRACKED: u128 = 0x20;
@@ -41,7 +45,17 @@ pub(crate) mod ct_state {
         matching.with_masked(Field::CtState, REPLY | TRACKED, REPLY | INVALID | TRACKED)
     }
 
-    /// Conntrack cannot follow it.
+    /// Goes the way of the connection's first packet, or may be one.
+    pub(crate) fn forward(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, TRACKED, REPLY | INVALID | TRACKED)
+    }
+
+    /// Is an error about a connection.
+    pub(crate) fn related(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, RELATED | TRACKED, RELATED | INVALID | TRACKED)
+    }
+
+    /// Belongs to no connection and cannot begin one.
     pub(crate) fn invalid(matching: Match) -> Match {
         matching.with_masked(Field::CtState, INVALID | TRACKED, INVALID | TRACKED)
     }
@@ -78,6 +92,16 @@ pub(crate) mod dhcp {
     /// The same of DHCPv6.
     pub(crate) fn request_v6() -> Match {
         between(ethertype::IPV6, CLIENT_V6, SERVER_V6)
+    }
+
+    /// Matches what servers send to clients.
+    pub(crate) fn reply() -> Match {
+        between(ethertype::IPV4, SERVER, CLIENT)
+    }
+
+    /// The same of DHCPv6.
+    pub(crate) fn reply_v6() -> Match {
+        between(ethertype::IPV6, SERVER_V6, CLIENT_V6)
     }
 
     fn between(ethertype: u16, source: u16, destination: u16) -> Match {
@@ -119,6 +143,8 @@ pub(crate) mod icmpv6 {
         MLD2_REPORT,
     ];
 
+    /// The R flag of an advertisement within its reserved field.
+    pub(crate) const ROUTER: u128 = 0x8000_0000;
     /// The S flag of an advertisement within its reserved field.
     pub(crate) const SOLICITED: u128 = 0x4000_0000;
     /// The O flag of an advertisement within its reserved field.

@@ -3,7 +3,7 @@
 use crate::Bridge;
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use weir_model::{Direction, NetworkKey, PortKey, RouterKey, SetKey, Zone};
+use weir_model::{Direction, MacAddress, NetworkKey, PortKey, RouterKey, SetKey, Zone};
 use weir_openflow::{Action, Field, Match, Subfield};
 
 /// What can stand in a register.
@@ -39,6 +39,12 @@ impl Number for RouterKey {
 impl Number for Zone {
     fn number(self) -> u128 {
         u128::from(self.0)
+    }
+}
+
+impl Number for MacAddress {
+    fn number(self) -> u128 {
+        u128::from(self.to_u64())
     }
 }
 
@@ -161,6 +167,9 @@ pub const PERMITTED: Register<bool> = Register::new("permitted", Field::Reg2, 12
 /// Set on packets that no security group filters.
 pub const EXEMPT: Register<bool> = Register::new("exempt", Field::Reg2, 13, 1);
 
+/// Set on neighbour advertisements in the making that speak of a router.
+pub const OF_ROUTER: Register<bool> = Register::new("of_router", Field::Reg2, 14, 1);
+
 /// No security groups: port security is off, or the port is elsewhere.
 pub const NO_SET: SetKey = SetKey(0);
 
@@ -222,6 +231,10 @@ pub const ARRIVAL: Register<NetworkKey> = Register::new("arrival", Field::Reg13,
 /// The bits of the arrival that a network key can have.
 pub const ARRIVAL_KEY: Register<NetworkKey> = Register::new("arrival", Field::Reg13, 0, 24);
 
+/// The link-layer address by which a router sends the packet on. The packet has it only when it is known to go to a
+/// port: until then a router may still have to answer the sender.
+pub const OUTGOING_MAC: Register<MacAddress> = Register::new("outgoing_mac", Field::Xreg7, 0, 48);
+
 /// What the controller is asked about a packet. The numbers stand in packet-ins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -253,6 +266,20 @@ impl Punt {
         Self::HostUnreachable,
         Self::TooBig,
     ];
+
+    /// The question in a few words.
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::Dhcpv4 => "A DHCP client's message",
+            Self::Dhcpv6 => "A DHCPv6 client's message",
+            Self::RouterSolicitation => "A router solicitation",
+            Self::TimeExceeded => "The packet may not pass another router",
+            Self::NoRoute => "The router has no route to the destination",
+            Self::HostUnreachable => "Nobody has the address that is next on the way",
+            Self::TooBig => "The packet is larger than the next network allows",
+        }
+    }
 
     /// The kind that has this number.
     #[must_use]
@@ -407,6 +434,12 @@ pub const REGISTERS: &[RegisterUse] = &[
         meaning: "No security group filters the packet.",
     },
     RegisterUse {
+        name: OF_ROUTER.name,
+        bits: OF_ROUTER.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The neighbour advertisement speaks of a router.",
+    },
+    RegisterUse {
         name: SOURCE_SET_KEY.name,
         bits: SOURCE_SET_KEY.bits,
         bridge: Some(Bridge::Integration),
@@ -453,6 +486,12 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: NEXT_HOP_V6.bits,
         bridge: Some(Bridge::Integration),
         meaning: "The IPv6 address that the packet goes to next.",
+    },
+    RegisterUse {
+        name: OUTGOING_MAC.name,
+        bits: OUTGOING_MAC.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The link-layer address by which the router sends the packet on.",
     },
     RegisterUse {
         name: PUNT.name,

@@ -2,16 +2,26 @@
 
 use crate::Touched;
 use crate::feature::{MAX_CLAIMS, plugged};
+use crate::packet::protocol;
 use std::fmt;
-use weir_model::{HostName, MacAddress, Port, PortId, Topology};
+use weir_model::{Change, HostName, MacAddress, Port, PortId, SecurityGroupRule, SecurityGroupRuleId, Topology};
 
 /// A wish that has no flows, and why. Everything else is compiled all the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unexpressed {
-    /// The port that it concerns.
-    pub port: PortId,
+    /// What it concerns.
+    pub subject: Wish,
     /// Why.
     pub obstacle: Obstacle,
+}
+
+/// What may have no flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// A port.
+    Port(PortId),
+    /// A rule of a security group.
+    Rule(SecurityGroupRuleId),
 }
 
 /// Why something cannot be expressed.
@@ -27,11 +37,22 @@ pub enum Obstacle {
     MulticastMac(MacAddress),
     /// More ports than [`MAX_CLAIMS`] claim a link-layer address; the last ones get nothing that is sent there.
     TooManyClaims(MacAddress),
+    /// A switch finds no ports in packets of this protocol: the rule allows nothing.
+    PortsOfProtocol(u8),
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(port) => write!(f, "port {port}"),
+            Self::Rule(rule) => write!(f, "security group rule {rule}"),
+        }
+    }
 }
 
 impl fmt::Display for Unexpressed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "port {}: ", self.port)?;
+        write!(f, "{}: ", self.subject)?;
         match &self.obstacle {
             Obstacle::HostUnknown(host) => write!(f, "bound to '{host}', which cannot take it or is not known"),
             Obstacle::PluggedElsewhere(host) => write!(f, "plugged on '{host}', where it is not bound"),
@@ -40,6 +61,9 @@ impl fmt::Display for Unexpressed {
             }
             Obstacle::MulticastMac(mac) => write!(f, "{mac} is a group address and no source"),
             Obstacle::TooManyClaims(mac) => write!(f, "more than {MAX_CLAIMS} ports claim {mac}"),
+            Obstacle::PortsOfProtocol(number) => {
+                write!(f, "no switch finds ports in packets of protocol {number}: the rule allows nothing")
+            }
         }
     }
 }
@@ -49,7 +73,7 @@ impl Unexpressed {
     #[must_use]
     pub fn of(port: &Port, topology: &Topology) -> Vec<Self> {
         let mut all = Vec::new();
-        let mut add = |obstacle| all.push(Self { port: port.id, obstacle });
+        let mut add = |obstacle| all.push(Self { subject: Wish::Port(port.id), obstacle });
         let bound = topology.bound_host(port);
         match (&port.binding.host, bound) {
             (Some(host), None) => add(Obstacle::HostUnknown(host.clone())),
@@ -75,9 +99,18 @@ impl Unexpressed {
         all
     }
 
-    /// What of the whole topology cannot be expressed, by port.
+    /// What of a rule cannot be expressed.
+    fn of_rule(rule: &SecurityGroupRule) -> Option<Self> {
+        let number = rule.protocol.as_ref()?.number;
+        let ports = rule.port_range_min.is_some() || rule.port_range_max.is_some();
+        let unknown = ports && !protocol::HAVE_NUMBERS.contains(&number);
+        unknown.then_some(Self { subject: Wish::Rule(rule.id), obstacle: Obstacle::PortsOfProtocol(number) })
+    }
+
+    /// What of the whole topology cannot be expressed, by port and by rule.
     pub fn all(topology: &Topology) -> impl Iterator<Item = Self> {
-        topology.ports().flat_map(|port| Self::of(port, topology))
+        let rules = topology.security_group_rules().filter_map(|rule| Self::of_rule(rule));
+        topology.ports().flat_map(|port| Self::of(port, topology)).chain(rules)
     }
 
     /// What cannot be expressed of the ports that a commit touched.
@@ -85,10 +118,13 @@ impl Unexpressed {
         let mut all: Vec<_> =
             touched.iter().flat_map(|one| &one.after).flat_map(|port| Self::of(port, topology)).collect();
         for one in touched {
-            if let weir_model::Change::Vif(diff) = one.change
-                && let Some(port) = diff.last().and_then(|vif| topology.port(vif.port))
-            {
-                all.extend(Self::of(port, topology));
+            match one.change {
+                Change::Vif(diff) => {
+                    let port = diff.last().and_then(|vif| topology.port(vif.port));
+                    all.extend(port.into_iter().flat_map(|port| Self::of(port, topology)));
+                }
+                Change::SecurityGroupRule(diff) => all.extend(diff.after.as_deref().and_then(Self::of_rule)),
+                _ => {}
             }
         }
         all.sort_unstable();

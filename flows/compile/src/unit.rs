@@ -34,6 +34,8 @@ pub enum Unit {
     Services(NetworkKey),
     /// A router's interface as its network sees it: its link-layer address and its neighbour answers.
     Interface(PortKey),
+    /// A router's interface as other networks see it: its addresses as destinations.
+    RouterAddress(PortKey),
     /// A router's interface as the router sees it: its own addresses and the subnets that it leads to.
     Connected(PortKey),
     /// The routes of a router beyond its interfaces.
@@ -87,6 +89,7 @@ impl Unit {
             | Self::Zone(..)
             | Self::Services(_)
             | Self::Interface(_)
+            | Self::RouterAddress(_)
             | Self::Connected(_)
             | Self::Routes(_)
             | Self::Mtu(_)
@@ -119,6 +122,7 @@ impl fmt::Display for Unit {
             Self::Zone(host, network) => write!(f, "zone of network {network} on host {host}"),
             Self::Services(network) => write!(f, "services of network {network}"),
             Self::Interface(port) => write!(f, "router interface {port}"),
+            Self::RouterAddress(port) => write!(f, "addresses of router interface {port}"),
             Self::Connected(port) => write!(f, "subnets of router interface {port}"),
             Self::Routes(router) => write!(f, "routes of router {router}"),
             Self::Mtu(network) => write!(f, "mtu of network {network}"),

@@ -61,6 +61,11 @@ impl Api {
         self.resource("PUT", collection, id, Some(&body), &resource)
     }
 
+    /// Does to a resource what has a path of its own, such as `/v2.0/routers/ID/add_router_interface`.
+    pub fn put(&self, path: &str, body: &Value) -> Result<Value, LabError> {
+        Ok(self.accepted("PUT", path, Some(body))?.body)
+    }
+
     /// Lists the resources that match a query such as `?name=x`, or all with an empty one.
     pub fn list(&self, collection: &str, query: &str) -> Result<Vec<Value>, LabError> {
         let path = format!("/v2.0/{collection}{query}");

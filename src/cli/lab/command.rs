@@ -42,6 +42,9 @@ enum Action {
         host: String,
         /// The port's id; its binding:host_id should name the hypervisor
         port: String,
+        /// Let the VM ask for its IPv4 address with udhcpc and listen to routers, instead of setting its addresses
+        #[arg(long)]
+        dhcp: bool,
     },
     /// Shut a VM down and unplug it
     Shut {
@@ -121,7 +124,7 @@ impl std::str::FromStr for Choice {
 pub fn run(args: LabArgs) -> ExitCode {
     let done = match args.action {
         Action::Up { hosts, name, controller } => up(hosts, name, controller),
-        Action::Boot { lab, vm, host, port } => boot(lab, &vm, &host, &port),
+        Action::Boot { lab, vm, host, port, dhcp } => boot(lab, &vm, &host, &port, dhcp),
         Action::Shut { lab, vm } => lab.open().and_then(|mut lab| lab.shut(&vm)),
         Action::Status { lab } => lab.open().map(|lab| println!("{}", status(lab.state()))),
         Action::Exec { lab, place, command } => match exec(lab, &place, &command) {
@@ -164,10 +167,15 @@ pub(crate) fn own_program() -> Result<PathBuf, LabError> {
     std::env::current_exe().map_err(|source| LabError::Io { what: "find this program's own file".to_owned(), source })
 }
 
-fn boot(which: Which, vm: &LabName, host: &str, port: &str) -> Result<(), LabError> {
+fn boot(which: Which, vm: &LabName, host: &str, port: &str, dhcp: bool) -> Result<(), LabError> {
     let mut lab = which.open()?;
     let guest = Guest::of_port(&lab.api()?, port)?;
-    lab.boot(vm.as_str(), host, guest).map(drop)
+    if dhcp {
+        let vm = lab.boot_bare(vm.as_str(), host, guest)?;
+        lab.lease(&vm).map(drop)
+    } else {
+        lab.boot(vm.as_str(), host, guest).map(drop)
+    }
 }
 
 /// A table of everything in a lab.

@@ -18,9 +18,11 @@
 mod api;
 mod command;
 mod controller;
+mod echo;
 mod error;
 mod hypervisor;
 mod interrupt;
+mod lease;
 mod namespace;
 mod ping;
 mod process;
@@ -44,9 +46,11 @@ pub use api::{Answer, Api};
 pub(crate) use command::own_program;
 pub use command::{LabArgs, run};
 pub use controller::Controller;
+pub use echo::Echo;
 pub use error::LabError;
 pub use hypervisor::Hypervisor;
 pub use interrupt::Interrupt;
+pub use lease::Lease;
 pub use namespace::{Namespace, veth};
 pub use ping::{Matrix, Outcome, Ping, Probe, Running, echo_requests};
 pub use process::Process;
@@ -312,6 +316,20 @@ impl Lab {
         vm.plug(self.host(host)?)?;
         vm.configure()?;
         Ok(vm)
+    }
+
+    /// Boots a VM that is told nothing: its kernel listens to routers, and [`Lab::lease`] asks for the rest.
+    pub fn boot_bare(&mut self, name: &str, host: &str, guest: Guest) -> Result<Vm, LabError> {
+        let vm = self.prepare(name, host, guest)?;
+        vm.plug(self.host(host)?)?;
+        vm.namespace().ip([format!("link set {DEVICE} up")])?;
+        Ok(vm)
+    }
+
+    /// Lets a VM ask for its IPv4 address by DHCP.
+    pub fn lease(&self, vm: &Vm) -> Result<Lease, LabError> {
+        self.interrupt.check()?;
+        Lease::ask(vm.namespace(), &self.state.name.directory())
     }
 
     /// Makes a VM that is neither plugged in nor configured.

@@ -60,7 +60,7 @@ pub(super) fn check() -> Result<(), LabError> {
 }
 
 /// Whether `PATH` has the program.
-fn is_program(name: &str) -> bool {
+pub(super) fn is_program(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|directory: PathBuf| directory.join(name)).any(|file| file.is_file())
 }

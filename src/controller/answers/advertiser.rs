@@ -18,7 +18,7 @@ const SPREAD_S: u32 = 100;
 const DELAY_MIN: Duration = Duration::from_secs(3);
 
 /// The time between two ports: a switch with many is told over a while, not at once.
-const PACE: Duration = Duration::from_millis(10);
+pub(super) const PACE: Duration = Duration::from_millis(10);
 
 /// A port that is plugged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

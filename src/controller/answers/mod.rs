@@ -1,6 +1,7 @@
 //! Answers to the VMs of a switch, on the task of its connection, from the topology that is published.
 
 mod advertiser;
+mod announcer;
 mod counters;
 mod limiter;
 mod question;
@@ -11,14 +12,15 @@ pub use counters::AnswerCounts;
 
 use crate::link::openflow::{Answerer, Answerers};
 use advertiser::{Advertiser, Station};
+use announcer::Announcer;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use counters::Counters;
+use counters::{Counters, Tally};
 use limiter::Limiter;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use weir_answer::{Settings, advertisements};
+use weir_answer::{Settings, advertisements, announcements};
 use weir_model::{HostName, Hypervisor, PortKey, Revision, Topology};
 use weir_openflow::message::{PacketIn, PacketOut};
 use weir_openflow::{Action, Match, PortNo};
@@ -31,18 +33,23 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Answers {
     snapshot: Arc<ArcSwap<Topology>>,
     settings: Arc<Settings>,
-    counters: Arc<Counters>,
+    tally: Arc<Tally>,
 }
 
 impl Answers {
     /// Answers from the topology that is in `snapshot` when a question comes.
     pub fn new(snapshot: Arc<ArcSwap<Topology>>, settings: Settings) -> Self {
-        Self { snapshot, settings: Arc::new(settings), counters: Arc::default() }
+        Self { snapshot, settings: Arc::new(settings), tally: Arc::default() }
     }
 
     /// What has been answered so far, and what not.
     pub fn counts(&self) -> AnswerCounts {
-        self.counters.counts()
+        self.tally.total()
+    }
+
+    /// The same of one hypervisor's VMs.
+    pub fn counts_of(&self, host: &HostName) -> AnswerCounts {
+        self.tally.counts_of(host)
     }
 
     /// Makes the answerers of connections.
@@ -54,12 +61,14 @@ impl Answers {
     fn of_switch(&self) -> SwitchAnswers {
         SwitchAnswers {
             answers: self.clone(),
+            counters: self.tally.strangers(),
             datapath: None,
             host: None,
             looked: None,
             look_at: None,
             limiter: Limiter::default(),
             advertiser: Advertiser::default(),
+            announcer: Announcer::default(),
             outgoing: VecDeque::new(),
         }
     }
@@ -69,6 +78,8 @@ impl Answers {
 #[derive(Debug)]
 struct SwitchAnswers {
     answers: Answers,
+    /// Those of its hypervisor, as soon as that is known.
+    counters: Arc<Counters>,
     datapath: Option<u64>,
     /// The hypervisor that the switch was of when it was looked for last.
     host: Option<HostName>,
@@ -77,6 +88,7 @@ struct SwitchAnswers {
     look_at: Option<Instant>,
     limiter: Limiter,
     advertiser: Advertiser,
+    announcer: Announcer,
     outgoing: VecDeque<PacketOut>,
 }
 
@@ -87,24 +99,23 @@ impl Answerer for SwitchAnswers {
     }
 
     fn packet_in(&mut self, now: Instant, packet: &PacketIn) {
-        let counters = Arc::clone(&self.answers.counters);
-        let Some(asked) = question::read(packet) else { return counters.unreadable() };
+        let Some(asked) = question::read(packet) else { return self.counters.unreadable() };
         if !self.limiter.admit(now, asked.asker, asked.question.is_error()) {
-            return counters.limited();
+            return self.counters.limited();
         }
-        let topology = self.answers.snapshot.load();
+        let topology = self.answers.snapshot.load_full();
         if !self.is_here(&topology, asked.asker) {
-            return counters.foreign();
+            return self.counters.foreign();
         }
         match weir_answer::answer(&topology, asked.asker, asked.question, &packet.packet, &self.answers.settings) {
             Ok(answer) => {
-                counters.answered(asked.question);
+                self.counters.answered(asked.question);
                 for omission in &answer.omitted {
                     tracing::debug!(port = asked.asker.0, "left out of an answer: {omission}");
                 }
                 self.outgoing.extend(answer.frames.into_iter().map(|frame| packet_out(asked.port, frame)));
             }
-            Err(silence) => counters.silent(silence),
+            Err(silence) => self.counters.silent(silence),
         }
     }
 
@@ -113,13 +124,18 @@ impl Answerer for SwitchAnswers {
             self.look(now);
         }
         while let Some((port, frames)) = self.advertiser.poll(now) {
-            self.answers.counters.advertised(frames.len());
+            self.counters.advertised(frames.len());
+            self.outgoing.extend(frames.into_iter().map(|frame| packet_out(port, frame)));
+        }
+        while let Some((port, frames)) = self.announcer.poll(now) {
+            self.counters.announced(frames.len());
             self.outgoing.extend(frames.into_iter().map(|frame| packet_out(port, frame)));
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.look_at.into_iter().chain(self.advertiser.poll_timeout()).min()
+        let told = self.advertiser.poll_timeout().into_iter().chain(self.announcer.poll_timeout());
+        told.chain(self.look_at).min()
     }
 
     fn poll_transmit(&mut self) -> Option<PacketOut> {
@@ -127,15 +143,30 @@ impl Answerer for SwitchAnswers {
     }
 
     fn dropped(&mut self) {
-        self.answers.counters.dropped();
+        self.counters.dropped();
     }
 }
 
 impl SwitchAnswers {
     /// Whether a port is bound to the hypervisor of this switch: no switch speaks for another's VMs.
-    fn is_here(&self, topology: &Topology, asker: PortKey) -> bool {
+    fn is_here(&mut self, topology: &Topology, asker: PortKey) -> bool {
         let host = topology.port_by_key(asker).and_then(|port| topology.bound_host(port));
-        host.is_some_and(|host| host.integration_datapath.is_some() && host.integration_datapath == self.datapath)
+        let here = host
+            .filter(|host| host.integration_datapath.is_some() && host.integration_datapath == self.datapath)
+            .map(|host| &host.name);
+        if here.is_some() && here != self.host.as_ref() {
+            self.belong(here.cloned(), topology);
+        }
+        here.is_some()
+    }
+
+    /// Takes note of whose switch it is.
+    fn belong(&mut self, host: Option<HostName>, topology: &Topology) {
+        self.counters = match &host {
+            Some(host) => self.answers.tally.of(host, topology),
+            None => self.answers.tally.strangers(),
+        };
+        self.host = host;
     }
 
     /// Looks what routers have to say to whom, if the topology has changed.
@@ -150,13 +181,14 @@ impl SwitchAnswers {
         };
         let known = self.host.as_ref().and_then(|name| topology.hypervisor(name)).filter(is_it);
         let host = known.or_else(|| topology.hypervisors().find(is_it));
-        self.host = host.map(|host| host.name.clone());
+        self.belong(host.map(|host| host.name.clone()), &topology);
         if host.is_some_and(|host| host.tunnel_datapath == self.datapath) {
             // No VM is plugged into this bridge, now or ever.
             self.look_at = None;
             return;
         }
-        let mut networks = BTreeMap::new();
+        let mut advertised = BTreeMap::new();
+        let mut announced = BTreeMap::new();
         let mut stations = BTreeMap::new();
         for vif in self.host.iter().flat_map(|host| topology.vifs_on(host)) {
             let Some(port) = topology.port(vif.port).filter(|port| port.admin_state_up) else { continue };
@@ -166,12 +198,14 @@ impl SwitchAnswers {
             if vif.ofport == 0 || topology.bound_host(port).is_none_or(|host| host.name != vif.host) {
                 continue;
             }
-            networks
+            advertised
                 .entry(network.id)
                 .or_insert_with(|| Arc::from(advertisements(&topology, network, &self.answers.settings)));
+            announced.entry(network.id).or_insert_with(|| Arc::from(announcements(&topology, network)));
             stations.insert(port.key, Station { port: PortNo(vif.ofport), network: network.id });
         }
-        self.advertiser.learn(now, &stations, networks);
+        self.advertiser.learn(now, &stations, advertised);
+        self.announcer.learn(now, &stations, &announced);
     }
 }
 

@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 use weir_answer::Silence;
 use weir_model::{
-    Command, HypervisorFact, Ipv6Mode, Limits, NetworkId, NewFixedIp, NewNetwork, NewPort, NewSubnet, PortId, Record,
-    Request, Router, RouterId, RouterKey, SubnetId, Timestamp, Vif,
+    Command, HypervisorFact, Ipv6Mode, Limits, NetworkId, NewInterface, NewNetwork, NewPort, NewRouter, NewSubnet,
+    OldInterface, PortId, Request, RouterId, SubnetId, Timestamp, Vif,
 };
 use weir_openflow::message::PacketInReason;
 use weir_openflow::{Field, TableId};
@@ -38,10 +38,6 @@ fn cloud(plugged: bool) -> Topology {
     let mut vm = NewPort::new(VM, NETWORK, "red".into());
     vm.mac_address = Some("fa:16:3e:00:00:01".parse().expect("a link-layer address"));
     vm.binding_host = Some("h1".into());
-    let mut interface = NewPort::new(INTERFACE, NETWORK, "red".into());
-    interface.fixed_ips = Some(vec![NewFixedIp { subnet_id: None, ip_address: Some(address("2001:db8::1")) }]);
-    interface.device_owner = Some("network:router_interface_distributed".to_owned());
-    interface.device_id = Some(ROUTER.to_string());
     let host = HypervisorFact {
         name: "h1".into(),
         system_id: "system-1".to_owned(),
@@ -54,28 +50,22 @@ fn cloud(plugged: bool) -> Topology {
         Command::CreateNetworks(vec![NewNetwork::new(NETWORK, "red".into())]),
         Command::CreateSubnets(vec![ipv4, ipv6]),
         Command::ObserveHypervisor(host),
-        Command::CreatePorts(vec![vm, interface]),
+        Command::CreatePorts(vec![vm]),
+        Command::CreateRouters(vec![NewRouter::new(ROUTER, "red".into())]),
+        attach(INTERFACE),
     ];
     let topology = commands.into_iter().fold(Topology::new(Limits::default()), |topology, it| apply(&topology, it));
-    let router = Router {
-        id: ROUTER,
-        key: RouterKey(1),
-        project_id: "red".into(),
-        name: String::new(),
-        description: String::new(),
-        admin_state_up: true,
-        routes: Vec::new(),
-        distributed: true,
-        ha: false,
-        availability_zone_hints: Vec::new(),
-        tags: BTreeSet::new(),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-        revision_number: 0,
-    };
-    let records: Vec<_> = topology.records().chain([Record::Router(Arc::new(router))]).collect();
-    let topology = Topology::load(Limits::default(), records.into_iter(), topology.revision()).expect("sound records");
     if plugged { apply(&topology, vif(VIF.0)) } else { topology }
+}
+
+/// Gives the router an interface with the gateway's address.
+fn attach(port: PortId) -> Command {
+    let subnet = SubnetId(Uuid::from_u128(4));
+    Command::AddRouterInterface { id: ROUTER, interface: NewInterface::Subnet { subnet, port } }
+}
+
+fn detach(port: PortId) -> Command {
+    Command::RemoveRouterInterface { id: ROUTER, interface: OldInterface::Port(port) }
 }
 
 /// A switch and the topology that is published.
@@ -99,8 +89,15 @@ impl Scene {
         self.answers.snapshot.store(Arc::new(topology));
     }
 
-    /// Lets time pass as the task would, and gathers what is sent.
+    /// Lets time pass as the task would, and gathers the advertisements of routers.
     fn pass(&mut self, time: Duration) -> Vec<PacketOut> {
+        let mut sent = self.pass_all(time);
+        sent.retain(|packet| packet.packet.get(54) == Some(&134));
+        sent
+    }
+
+    /// Lets time pass as the task would, and gathers what is sent.
+    fn pass_all(&mut self, time: Duration) -> Vec<PacketOut> {
         let end = self.now + time;
         let mut sent = Vec::new();
         while let Some(due) = self.switch.poll_timeout().filter(|due| *due <= end) {
@@ -168,6 +165,8 @@ fn a_question_is_answered_to_the_port_that_asked() {
     scene.switch.dropped();
     let counts = scene.answers.counts();
     assert_eq!((counts.answered[0], counts.dropped), (1, 1));
+    assert_eq!(scene.answers.counts_of(&"h1".into()), counts);
+    assert_eq!(scene.answers.counts_of(&"h2".into()), AnswerCounts::default());
 }
 
 #[test]
@@ -193,10 +192,10 @@ fn no_switch_speaks_for_the_vms_of_another() {
         let vm = scene.vm();
         assert_eq!(scene.ask(1, vm, &discover()), []);
         assert_eq!(scene.answers.counts().foreign, 1);
-        assert_eq!(scene.pass(Duration::from_secs(3600)), []);
+        assert_eq!(scene.pass_all(Duration::from_secs(3600)), []);
     }
     let mut tunnel = Scene::new(cloud(true), TUNNEL);
-    tunnel.pass(Duration::from_secs(1));
+    tunnel.pass_all(Duration::from_secs(1));
     assert_eq!(tunnel.switch.poll_timeout(), None);
 }
 
@@ -235,14 +234,32 @@ fn a_change_is_told_soon_and_a_router_that_leaves_says_so() {
         assert!(scene.pass(Duration::from_millis(300)).len() <= 1);
     }
     scene.pass(Duration::from_secs(10));
-    scene.publish(|topology| {
-        let records = topology.records().filter(|record| !matches!(record, Record::Router(_)));
-        let revision = Revision(topology.revision().0 + 1);
-        let without = Topology::load(Limits::default(), records.collect::<Vec<_>>().into_iter(), revision);
-        apply(&without.expect("sound records"), vif(VIF.0))
-    });
+    scene.publish(|topology| apply(topology, detach(INTERFACE)));
     let sent = scene.pass(Duration::from_secs(3600));
     assert_eq!(sent.iter().map(lifetime).collect::<Vec<_>>(), [0]);
+}
+
+#[test]
+fn where_a_router_is_is_announced_twice() {
+    let mut scene = Scene::new(cloud(false), INTEGRATION);
+    assert_eq!(scene.pass_all(Duration::from_secs(60)), []);
+    scene.publish(|topology| apply(topology, vif(VIF.0)));
+    let announced = |sent: Vec<PacketOut>| -> Vec<_> {
+        let sent = sent.into_iter().filter(|packet| packet.packet.get(54) == Some(&136));
+        sent.map(|packet| (packet.actions, packet.packet.slice(6..12))).collect()
+    };
+    // The global address and the link-local one.
+    let first = announced(scene.pass_all(Duration::from_secs(60)));
+    assert_eq!(first.len(), 4);
+    assert!(first.iter().all(|(_, from)| *from == first[0].1));
+    // The same addresses come back with another link-layer address.
+    let other = PortId(Uuid::from_u128(7));
+    scene.publish(|topology| apply(&apply(topology, detach(INTERFACE)), attach(other)));
+    let mac = scene.answers.snapshot.load().port(other).expect("the interface's port").mac_address;
+    let then = announced(scene.pass_all(Duration::from_secs(60)));
+    let to_vif = vec![Action::Output { port: VIF, max_len: 0 }];
+    assert_eq!(then, vec![(to_vif, Bytes::copy_from_slice(&mac.0)); 4]);
+    assert_eq!(scene.answers.counts().announced, 8);
 }
 
 #[test]

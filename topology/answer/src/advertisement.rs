@@ -1,16 +1,13 @@
 //! Router advertisements (RFC 4861, RFC 8106).
 
 use crate::asker::{Asker, domain_of};
-use crate::frame::{self, Frame, Link};
+use crate::frame::{self, ALL_NODES, ALL_NODES_MAC, Frame, Link, ON_LINK};
 use crate::{Answer, Settings, Silence, domain};
 use bytes::Bytes;
 use ipnet::IpNet;
 use smoltcp::wire::{ETHERNET_HEADER_LEN, IPV6_HEADER_LEN, Icmpv6Message, Icmpv6Packet, IpProtocol};
 use std::net::{IpAddr, Ipv6Addr};
 use weir_model::{Ipv6Mode, MacAddress, Network, Port, PortKey, Subnet, Topology};
-
-/// The hop limit of what must come from the link itself.
-const ON_LINK: u8 = 255;
 
 /// Seconds for which a router is a way to everywhere, and for which its DNS servers are known.
 const LIFETIME_S: u16 = 1800;
@@ -29,10 +26,6 @@ const SOLICITATION_LEN: usize = 8;
 
 /// Where the router's lifetime stands in an advertisement.
 const LIFETIME: std::ops::Range<usize> = 6..8;
-
-/// All nodes of a link.
-const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-const ALL_NODES_MAC: MacAddress = MacAddress([0x33, 0x33, 0, 0, 0, 1]);
 
 /// What a router says of itself on a network.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

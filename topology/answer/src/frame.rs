@@ -3,14 +3,24 @@
 use crate::Silence;
 use bytes::Bytes;
 use smoltcp::wire::{
-    ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol, IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpAddress,
-    IpProtocol, Ipv4Packet, Ipv6Packet, UDP_HEADER_LEN, UdpPacket,
+    ArpOperation, ArpPacket, ArpRepr, ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol,
+    IPV4_HEADER_LEN, IPV6_HEADER_LEN, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, UDP_HEADER_LEN, UdpPacket,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use weir_model::MacAddress;
 
 /// The hop limit of what is not bound to one link.
 pub(crate) const HOP_LIMIT: u8 = 64;
+
+/// The hop limit of what must come from the link itself.
+pub(crate) const ON_LINK: u8 = 255;
+
+/// All nodes of a link.
+pub(crate) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+pub(crate) const ALL_NODES_MAC: MacAddress = MacAddress([0x33, 0x33, 0, 0, 0, 1]);
+
+/// Every station of a link.
+const EVERYBODY: MacAddress = MacAddress([0xff; 6]);
 
 /// A frame with what it carries.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +155,21 @@ pub(crate) fn ipv6(
     packet.set_src_addr(source);
     packet.set_dst_addr(destination);
     packet.payload_mut().copy_from_slice(payload);
+    bytes.into()
+}
+
+/// Writes a frame by which a station says to all that an address is its own.
+pub(crate) fn arp_announcement(mac: MacAddress, address: Ipv4Addr) -> Bytes {
+    let announcement = ArpRepr::EthernetIpv4 {
+        operation: ArpOperation::Request,
+        source_hardware_addr: EthernetAddress(mac.0),
+        source_protocol_addr: address,
+        target_hardware_addr: EthernetAddress([0; 6]),
+        target_protocol_addr: address,
+    };
+    let link = Link { source: mac, destination: EVERYBODY };
+    let mut bytes = ethernet(link, EthernetProtocol::Arp, announcement.buffer_len());
+    announcement.emit(&mut ArpPacket::new_unchecked(&mut bytes[ETHERNET_HEADER_LEN..]));
     bytes.into()
 }
 

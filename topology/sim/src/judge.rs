@@ -24,8 +24,8 @@ impl Judge {
     }
 
     /// The controller has told switches to forget the connections of addresses that left with a change.
-    pub fn forget_departed(&mut self, old: &Topology, new: &Topology) {
-        self.firewall.forget_departed(old, new);
+    pub fn forget_handed_over(&mut self, old: &Topology, new: &Topology) {
+        self.firewall.forget_handed_over(old, new);
     }
 
     /// A hypervisor's switch has restarted and forgotten its connections.

@@ -10,7 +10,7 @@ use crate::packet::{dhcp, ethertype, icmpv6, protocol};
 use crate::pipeline::{Miss, SPECS};
 use crate::register::{
     CROSSING, CROSSING_NETWORK, CROSSING_PORT, Crossing, DESTINATION_PORT_KEY, FROM_TUNNEL, LOCAL_ONLY, MULTICAST,
-    NETWORK_KEY,
+    NETWORK_KEY, OF_ROUTER,
 };
 use crate::{Circle, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
@@ -121,19 +121,21 @@ fn unspecified(sink: &mut Sink) {
 }
 
 fn nd_answer(sink: &mut Sink) {
-    let advertisement = || icmpv6::of(icmpv6::NEIGHBOUR_ADVERTISEMENT);
     let back = Action::output(PortNo::IN_PORT);
-    // Who detects duplicates has no address to answer to, and put no option into the packet that could carry ours.
-    let all_nodes = advertisement().ipv6_dst(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));
-    let actions = [Action::set(Field::NdReserved, icmpv6::OVERRIDE), back.clone()];
-    sink.end(Table::NdAnswer, Priority::Exception, all_nodes, step(), actions);
-    let actions = [
-        Action::set(Field::NdReserved, icmpv6::SOLICITED | icmpv6::OVERRIDE),
-        Action::set(Field::NdOptionsType, icmpv6::TARGET_LINK_LAYER_OPTION),
-        Action::copy(Field::EthSrc, Field::NdTll),
-        back,
-    ];
-    sink.end(Table::NdAnswer, Priority::Object, advertisement(), step(), actions);
+    for (router, flag) in [(false, 0), (true, icmpv6::ROUTER)] {
+        let advertisement = || OF_ROUTER.on(icmpv6::of(icmpv6::NEIGHBOUR_ADVERTISEMENT), router);
+        // Who detects duplicates has no address to answer to, and put no option into the packet that could carry ours.
+        let all_nodes = advertisement().ipv6_dst(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));
+        let actions = [Action::set(Field::NdReserved, icmpv6::OVERRIDE | flag), back.clone()];
+        sink.end(Table::NdAnswer, Priority::Exception, all_nodes, step(), actions);
+        let actions = [
+            Action::set(Field::NdReserved, icmpv6::SOLICITED | icmpv6::OVERRIDE | flag),
+            Action::set(Field::NdOptionsType, icmpv6::TARGET_LINK_LAYER_OPTION),
+            Action::copy(Field::EthSrc, Field::NdTll),
+            back.clone(),
+        ];
+        sink.end(Table::NdAnswer, Priority::Object, advertisement(), step(), actions);
+    }
 }
 
 /// What is not here goes to br-tun, unless it came from there or another copy of it goes already.

@@ -3,7 +3,7 @@
 use super::{Bound, Feature, ports_of};
 use crate::cookie::Object;
 use crate::packet::{arp, icmpv6};
-use crate::register::NETWORK;
+use crate::register::{NETWORK, OF_ROUTER};
 use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -53,6 +53,8 @@ pub(super) struct Answers<'a> {
     pub(super) tags: [Tag; 3],
     pub(super) network: NetworkKey,
     pub(super) mac: MacAddress,
+    /// Whether the address is a router's, as hosts want to be told.
+    pub(super) router: bool,
     pub(super) sink: &'a mut Sink,
 }
 
@@ -60,7 +62,7 @@ impl<'a> Answers<'a> {
     /// Answers about a port.
     pub(super) fn of_port(key: PortKey, network: NetworkKey, mac: MacAddress, sink: &'a mut Sink) -> Self {
         let purposes = [Purpose::ArpAnswer, Purpose::NdAnswer, Purpose::DadAnswer];
-        Self { tags: purposes.map(|purpose| Tag::of(purpose, Object::Port(key))), network, mac, sink }
+        Self { tags: purposes.map(|purpose| Tag::of(purpose, Object::Port(key))), network, mac, router: false, sink }
     }
 
     /// Answers about an address of either version.
@@ -99,6 +101,7 @@ impl<'a> Answers<'a> {
             Action::copy(Field::NdTarget, Field::Ipv6Src),
             Action::set(Field::Icmpv6Type, icmpv6::NEIGHBOUR_ADVERTISEMENT.into()),
         ];
+        let answer = answer.into_iter().chain(self.router.then(|| OF_ROUTER.load(true)));
         let to_all = [Action::set(Field::EthDst, 0x3333_0000_0001), Action::set(Field::Ipv6Dst, all_nodes.into())];
         let actions = to_all.into_iter().chain(answer.clone());
         let detection = question.clone().ipv6_src(Ipv6Addr::UNSPECIFIED);

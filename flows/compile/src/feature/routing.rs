@@ -7,8 +7,8 @@ use crate::cookie::Object;
 use crate::packet::ethertype;
 use crate::reach::networks_of;
 use crate::register::{
-    ARRIVAL, ARRIVAL_KEY, DESTINATION_PORT, FROM_TUNNEL, NETWORK, NETWORK_KEY, NEXT_HOP_V4, NEXT_HOP_V6, ROUTED,
-    ROUTER, TOO_BIG,
+    ARRIVAL, ARRIVAL_KEY, DESTINATION_PORT, FROM_TUNNEL, NETWORK, NETWORK_KEY, NEXT_HOP_V4, NEXT_HOP_V6, OUTGOING_MAC,
+    ROUTED, ROUTER, TOO_BIG,
 };
 use crate::{Circle, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
 use ipnet::IpNet;
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use weir_model::{Change, Network, NetworkId, Port, PortKey, Router, Topology};
-use weir_openflow::{Action, Field, Match};
+use weir_openflow::{Action, Field, Match, Subfield};
 
 /// Routers.
 pub(super) struct Routing;
@@ -47,7 +47,7 @@ impl Feature for Routing {
                     if state(&diff.before) != state(&diff.after) {
                         for topology in [touched.old, touched.new] {
                             let ports = topology.interfaces_of(router.id);
-                            units.extend(ports.flat_map(|port| [Unit::Interface(port.key), Unit::Connected(port.key)]));
+                            units.extend(ports.flat_map(|port| of_interface(port.key)));
                         }
                     }
                 }
@@ -61,8 +61,12 @@ impl Feature for Routing {
                 }
                 if let Some(network) = touched.network() {
                     let sides = [touched.old, touched.new];
-                    let interfaces = sides.into_iter().flat_map(|side| side.interfaces_on(network.id));
-                    units.extend(interfaces.map(|port| Unit::Connected(port.key)));
+                    for side in sides {
+                        for port in side.interfaces_on(network.id) {
+                            units.insert(Unit::Connected(port.key));
+                            units.extend(side.router_of(port).map(|router| Unit::Routes(router.key)));
+                        }
+                    }
                 }
             }
             _ => {}
@@ -72,7 +76,8 @@ impl Feature for Routing {
                 units.insert(Unit::NextHop(port.key));
             }
             let Some(router) = topology.router_of(port) else { continue };
-            units.extend([Unit::Interface(port.key), Unit::Connected(port.key), Unit::Routes(router.key)]);
+            units.extend(of_interface(port.key));
+            units.insert(Unit::Routes(router.key));
             let Some(network) = topology.network(port.network_id) else { continue };
             units.insert(Unit::Mtu(network.key));
             let smaller = neighbours(network.id, topology).filter(|other| other.mtu < network.mtu);
@@ -93,7 +98,10 @@ impl Feature for Routing {
             Circle::Near(key) => {
                 if topology.network_by_key(key).is_some_and(|network| is_routed(network.id, topology)) {
                     units.push(Unit::Mtu(key));
-                    units.extend(ports_of(key, topology).map(|port| Unit::NextHop(port.key)));
+                    let interface = |port: &Port| topology.router_of(port).is_some();
+                    units.extend(ports_of(key, topology).map(|port| {
+                        if interface(port) { Unit::RouterAddress(port.key) } else { Unit::NextHop(port.key) }
+                    }));
                 }
             }
             Circle::Router(key) => {
@@ -111,6 +119,11 @@ impl Feature for Routing {
             Unit::Interface(key) => {
                 if let Some(interface) = Interface::by_key(key, topology) {
                     interface.in_network(sink);
+                }
+            }
+            Unit::RouterAddress(key) => {
+                if let Some(interface) = Interface::by_key(key, topology) {
+                    interface.as_destination(sink);
                 }
             }
             Unit::Connected(key) => {
@@ -143,6 +156,9 @@ impl Feature for Routing {
             Unit::Interface(key) => {
                 Interface::by_key(key, topology).map_or(Scope::Nobody, |it| Scope::Network(it.network.key))
             }
+            Unit::RouterAddress(key) => {
+                Interface::by_key(key, topology).map_or(Scope::Nobody, |it| Scope::Near(it.network.key))
+            }
             Unit::Connected(key) => {
                 Interface::by_key(key, topology).map_or(Scope::Nobody, |it| Scope::Router(it.router.key))
             }
@@ -158,6 +174,11 @@ impl Feature for Routing {
             _ => Scope::Nobody,
         }
     }
+}
+
+/// The units of an interface.
+fn of_interface(port: PortKey) -> [Unit; 3] {
+    [Unit::Interface(port), Unit::RouterAddress(port), Unit::Connected(port)]
 }
 
 /// Whether a network has an interface of a router.
@@ -194,6 +215,7 @@ impl<'a> Interface<'a> {
         let Self { port, router, network } = self;
         let addresses = port.fixed_ips.iter().map(|fixed| fixed.ip_address);
         let mut answers = Answers::of_port(port.key, network.key, port.mac_address, sink);
+        answers.router = true;
         for address in addresses.chain([IpAddr::V6(port.mac_address.link_local())]) {
             answers.address(address);
         }
@@ -201,6 +223,24 @@ impl<'a> Interface<'a> {
         let tag = Tag::of(Purpose::RouterMac, Object::Port(port.key));
         let enter = [ROUTER.load(router.key), NETWORK_KEY.copy_to(&ARRIVAL_KEY)];
         sink.lead(Table::Forward, Priority::Own, to, tag, enter, Table::Router);
+    }
+
+    /// What of the router is seen from other networks: other routers have no way through it unless a route leads
+    /// there, but its addresses answer.
+    fn as_destination(&self, sink: &mut Sink) {
+        let Self { port, network, .. } = self;
+        let tag = Tag::of(Purpose::ToRouter, Object::Port(port.key));
+        let to_self = DESTINATION_PORT.on(Match::new(), port.key);
+        sink.lead(Table::Deliver, Priority::Object, to_self, tag, [], Table::Answer);
+        for fixed in &port.fixed_ips {
+            let matching = NETWORK.on(next(fixed.ip_address), network.key);
+            let matching = match fixed.ip_address {
+                IpAddr::V4(address) => matching.ipv4_dst(address),
+                IpAddr::V6(address) => matching.ipv6_dst(address),
+            };
+            let keep = [Action::dec_ttl(), DESTINATION_PORT.load(port.key)];
+            sink.lead(Table::Neighbour, Priority::Exception, matching, tag, keep, Table::Track);
+        }
     }
 
     /// What the router makes of the interface: addresses of its own, and a way to the subnets.
@@ -224,9 +264,6 @@ impl<'a> Interface<'a> {
             let matching = NETWORK.on(next(address), network.key);
             sink.lead(Table::Neighbour, Priority::Object, matching, tag, on, Table::Hop);
         }
-        let to_self = DESTINATION_PORT.on(Match::new(), port.key);
-        let tag = Tag::of(Purpose::ToRouter, object);
-        sink.lead(Table::Deliver, Priority::Object, to_self, tag, [], Table::Answer);
         let subnets: BTreeSet<_> = port.fixed_ips.iter().map(|fixed| fixed.subnet_id).collect();
         for subnet in subnets.into_iter().filter_map(|subnet| topology.subnet(subnet)) {
             let tag = Tag::of(Purpose::ConnectedRoute, object);
@@ -248,8 +285,7 @@ impl<'a> Interface<'a> {
             (None, IpNet::V4(_)) => Action::copy(Field::Ipv4Dst, NEXT_HOP_V4.bits().field),
             (None, IpNet::V6(_)) => Action::copy(Field::Ipv6Dst, NEXT_HOP_V6.bits().field),
         };
-        let from = Action::set(Field::EthSrc, self.port.mac_address.to_u64().into());
-        let on = [towards, from, NETWORK.load(self.network.key)];
+        let on = [towards, OUTGOING_MAC.load(self.port.mac_address), NETWORK.load(self.network.key)];
         sink.lead(Table::Route, priority, matching, tag, on, Table::Mtu);
     }
 }
@@ -293,6 +329,7 @@ fn next_hop(bound: &Bound<'_>, sink: &mut Sink) {
     for fixed in &port.fixed_ips {
         let on = [
             Action::dec_ttl(),
+            Action::Move { src: OUTGOING_MAC.bits(), dst: Subfield::whole(Field::EthSrc) },
             Action::set(Field::EthDst, port.mac_address.to_u64().into()),
             DESTINATION_PORT.load(port.key),
             ROUTED.load(true),

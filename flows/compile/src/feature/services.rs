@@ -6,8 +6,11 @@ use crate::cookie::Object;
 use crate::packet::{dhcp, icmpv6};
 use crate::register::{NETWORK, PUNT, Punt};
 use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
-use weir_model::{Change, Ipv6Mode, MacAddress, Subnet, Topology};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use weir_model::{Change, Ipv6Mode, MacAddress, Port, Router, Subnet, Topology};
 
 /// Servers of a network.
 pub(super) struct Services;
@@ -25,8 +28,9 @@ impl Feature for Services {
             units.extend(sides.iter().filter_map(|side| side.network(network)).map(|it| Unit::Services(it.key)));
         }
         units.extend(touched.network().map(|network| Unit::Services(network.key)));
+        let state = |side: &Option<Arc<Router>>| side.as_ref().map(|router| router.admin_state_up);
         if let Change::Router(diff) = touched.change
-            && let Some(router) = diff.last()
+            && let Some(router) = diff.last().filter(|_| state(&diff.before) != state(&diff.after))
         {
             for topology in [touched.old, touched.new] {
                 let networks = topology.interfaces_of(router.id).filter_map(|port| topology.network(port.network_id));
@@ -34,8 +38,9 @@ impl Feature for Services {
             }
         }
         for (port, topology) in touched.ports() {
-            let gateway = port.fixed_ips.iter().any(|fixed| {
-                topology.subnet(fixed.subnet_id).is_some_and(|subnet| subnet.gateway_ip == Some(fixed.ip_address))
+            let gateway = topology.subnets_of(port.network_id).any(|subnet| {
+                let server = IpAddr::from(subnet.dhcp_server());
+                port.fixed_ips.iter().any(|fixed| fixed.ip_address == server) || may_use(port, server)
             });
             if let Some(network) = topology.network(port.network_id)
                 && (gateway || topology.router_of(port).is_some())
@@ -61,17 +66,17 @@ impl Feature for Services {
             v6 |= serves_v6(subnet);
             advertised |= subnet.ipv6_ra_mode.is_some();
             let server = subnet.dhcp_server();
-            if serves_v4(subnet) && topology.address_holder(subnet.id, server.into()).is_none() {
+            if serves_v4(subnet) && !is_held(subnet, server, topology) {
                 servers.insert(server);
             }
         }
         for server in servers {
             let tag = Tag::of(Purpose::DhcpServer, Object::Network(key));
-            Answers { tags: [tag; 3], network: key, mac: MacAddress::SERVICE, sink }.ipv4(server);
+            Answers { tags: [tag; 3], network: key, mac: MacAddress::SERVICE, router: false, sink }.ipv4(server);
         }
         let routed = topology
             .interfaces_on(network.id)
-            .any(|port| topology.router_of(port).is_some_and(|router| router.admin_state_up));
+            .any(|port| port.admin_state_up && topology.router_of(port).is_some_and(|router| router.admin_state_up));
         for (served, question, purpose, punt) in [
             (v4, dhcp::request(), Purpose::Dhcp, Punt::Dhcpv4),
             (v6, dhcp::request_v6(), Purpose::Dhcp, Punt::Dhcpv6),
@@ -95,6 +100,17 @@ impl Feature for Services {
             _ => Scope::Nobody,
         }
     }
+}
+
+/// Whether a port has an address, or may use it besides its own.
+fn is_held(subnet: &Subnet, address: Ipv4Addr, topology: &Topology) -> bool {
+    topology.address_holder(subnet.id, address.into()).is_some()
+        || topology.ports_of(subnet.network_id).any(|port| may_use(port, address.into()))
+}
+
+/// Whether an address pair of a port is this very address.
+fn may_use(port: &Port, address: IpAddr) -> bool {
+    port.allowed_address_pairs.iter().any(|pair| pair.ip_address == IpNet::from(address))
 }
 
 fn serves_v4(subnet: &Subnet) -> bool {

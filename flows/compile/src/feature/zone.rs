@@ -64,13 +64,15 @@ impl Feature for Zones {
         let tag = Tag::of(Purpose::Zone, Object::Network(key));
         let here = NETWORK.on(Match::new(), key);
         let routed = HERE.on(ROUTED.on(here.clone(), true), true);
-        for (matching, zone) in [
-            (FROM_TUNNEL.on(here, true), topology.zone(host, key)),
-            (routed, topology.zone(host, topology.domain(network))),
-        ] {
+        let (own, shared) = (topology.zone(host, key), topology.zone(host, topology.domain(network)));
+        for (matching, zone) in [(FROM_TUNNEL.on(here, true), own), (routed.clone(), shared)] {
             if let Some(zone) = zone {
                 sink.lead(Table::Zone, Priority::Object, matching, tag, [ZONE.load(zone)], Table::Track);
             }
+        }
+        // A router may send a packet back into the network that it is from; the reply need not come by the router.
+        if let Some(own) = own.filter(|own| Some(*own) != shared) {
+            sink.lead(Table::Zone, Priority::Exception, ZONE.on(routed, own), tag, [], Table::Track);
         }
     }
 

@@ -2,14 +2,14 @@
 
 use super::{Miss, Precision, SPECS, TableSpec, Verb};
 use crate::bridge::FIXED_PORTS;
-use crate::register::REGISTERS;
+use crate::register::{Punt, REGISTERS};
 use crate::{Bridge, Priority, Tag, table_names};
 use std::fmt::{self, Write};
 use weir_openflow::text::{Named, Names};
 use weir_openflow::{Field, Flow, FlowTable, TableId};
 
 /// How many flows of a table are shown.
-const EXAMPLES: usize = 6;
+const EXAMPLES: usize = 10;
 
 /// The names of tables and fixed ports of a bridge, for printing flows.
 #[must_use]
@@ -29,7 +29,12 @@ pub fn page(examples: impl Fn(Bridge) -> FlowTable) -> String {
 
 fn write(page: &mut String, examples: impl Fn(Bridge) -> FlowTable) -> fmt::Result {
     writeln!(page, "# The pipeline\n")?;
-    writeln!(page, "Made from the compiler's own declarations; every flow is checked against them as it is built.\n")?;
+    writeln!(page, "Made from the compiler's own declarations; every flow is checked against them as it is built.")?;
+    writeln!(
+        page,
+        "Flows are shown as `ovs-ofctl` prints them, where some fields have older names: `dl_dst` is eth_dst,"
+    )?;
+    writeln!(page, "`nw_dst` is ip_dst, `tp_dst` is tcp_dst or udp_dst.\n")?;
     writeln!(page, "## Fixed ports\n")?;
     writeln!(page, "| Bridge | Port | Number |\n|---|---|---|")?;
     for port in FIXED_PORTS {
@@ -47,6 +52,18 @@ fn write(page: &mut String, examples: impl Fn(Bridge) -> FlowTable) -> fmt::Resu
     writeln!(page, "| Name | Number |\n|---|---|")?;
     for priority in Priority::ALL.into_iter().rev() {
         writeln!(page, "| {} | {} |", format!("{priority:?}").to_lowercase(), priority.number())?;
+    }
+    let (subnet, route) = (Priority::route(24, true), Priority::route(24, false));
+    writeln!(
+        page,
+        "\nRoutes stand above all of these, the longest prefix highest: {subnet} for a router's own subnet of"
+    )?;
+    writeln!(page, "24 bits, {route} for another route as long.\n")?;
+    writeln!(page, "## Questions to the controller\n")?;
+    writeln!(page, "What register punt says. The controller answers the sender, if anything.\n")?;
+    writeln!(page, "| Number | Question |\n|---|---|")?;
+    for punt in Punt::ALL {
+        writeln!(page, "| {} | {} |", punt as u8, punt.phrase())?;
     }
     for bridge in Bridge::ALL {
         writeln!(page, "\n## {bridge}")?;
@@ -102,12 +119,15 @@ fn line(page: &mut String, what: &str, items: impl Iterator<Item = String>) -> f
     if items.is_empty() { Ok(()) } else { writeln!(page, "- {what}: {}", items.join(", ")) }
 }
 
-/// One flow of each purpose, the first of each.
+/// The first flow of each purpose and priority. What happens to the rest stands above them already.
 fn flows(page: &mut String, spec: &TableSpec, content: &FlowTable, names: &Names) -> fmt::Result {
     let mut shown: Vec<(&Flow, Tag)> = Vec::new();
     for flow in content.flows.values().filter(|flow| flow.key.table == spec.id) {
-        let Some(tag) = Tag::decode(flow.cookie) else { continue };
-        let new = shown.iter().all(|(_, other)| (other.purpose, other.reason) != (tag.purpose, tag.reason));
+        let Some(tag) = Tag::decode(flow.cookie).filter(|_| flow.key.priority > Priority::Miss.number()) else {
+            continue;
+        };
+        let kind = |flow: &Flow, tag: Tag| (flow.key.priority, tag.purpose, tag.reason);
+        let new = shown.iter().all(|&(other, of)| kind(other, of) != kind(flow, tag));
         if new && shown.len() < EXAMPLES {
             shown.push((flow, tag));
         }

@@ -1,9 +1,15 @@
 //! Which units a change rebuilds, and who is told.
 
-use crate::cloud::{Cloud, bind, create_network, create_port, create_subnet, hypervisor, plug, port_id, update_port};
+use crate::cloud::{
+    Cloud, bind, create_network, create_port, create_subnet, group_id, hypervisor, network_id, plug, port_id, project,
+    router_id, rule_id, subnet_id, update_port,
+};
 use std::collections::BTreeMap;
-use weir_compile::{Bridge, Delta, Unit};
-use weir_model::{Command, PortKey, PortPatch, PortStatus};
+use weir_compile::{Applied, Bridge, Delta, Unit};
+use weir_model::{
+    Command, Direction, Ethertype, NewInterface, NewRouter, NewSecurityGroup, NewSecurityGroupRule, NewSubnet, PortKey,
+    PortPatch, PortStatus, Protocol, Remote,
+};
 use weir_openflow::{Action, Field, FlowTable};
 
 /// Three hypervisors; ports 1 and 2 on the first two in network 1, port 3 on the third in network 2.
@@ -130,6 +136,36 @@ fn a_first_port_brings_the_whole_network_and_the_last_takes_it() {
     assert_eq!(Cloud::tables_of(&cloud, third), before);
 }
 
+/// What a switch took in before a change may still ask for the rules of the set that its port had.
+#[test]
+fn rules_that_no_port_is_held_to_any_more_may_go_later_and_nothing_else_may() {
+    let mut cloud = cloud();
+    cloud.command(Command::CreateSecurityGroups(vec![NewSecurityGroup::new(group_id(1), project())]));
+    let first = cloud.host("host1");
+    let old = cloud.topology.set_of(cloud.topology.port(port_id(1)).expect("the port is there")).expect("a set").key;
+    let other = PortPatch { security_groups: Some(vec![group_id(1)]), ..PortPatch::default() };
+    let applied = cloud.command(update_port(1, other));
+    let is_old = |delta: &Delta| matches!(delta.unit, Unit::Rules(set) | Unit::Remote(set, _) if set == old);
+    let (waiting, at_once): (Vec<&Delta>, Vec<&Delta>) = applied.deltas.iter().partition(|delta| delta.can_wait);
+    assert!(!waiting.is_empty() && waiting.iter().all(|delta| is_old(delta) && delta.recipients.iter().eq([first])));
+    assert!(at_once.iter().all(|delta| !(is_old(delta) && delta.recipients.contains(first))));
+
+    // A rule of a set that ports do have goes at once, and so does an address of a group that it names.
+    let group = cloud.topology.set_of(cloud.topology.port(port_id(2)).expect("the port is there")).expect("a set");
+    let group = *group.groups.first().expect("the default group");
+    let rule = cloud.topology.rules_of(group).next().expect("a rule").id;
+    let removed = cloud.command(Command::DeleteSecurityGroupRule { id: rule, if_revision: None });
+    let left = cloud.command(Command::DeletePort { id: port_id(2), if_revision: None });
+    for applied in [&removed, &left] {
+        let third = applied.deltas.iter().filter(|delta| delta.recipients.contains(cloud.host("host3")));
+        assert!(
+            third.clone().count() > 0 && third.clone().all(|delta| !delta.can_wait),
+            "{:?}",
+            Cloud::unit_names(applied)
+        );
+    }
+}
+
 #[test]
 fn an_endpoint_that_moves_is_followed_everywhere() {
     let mut cloud = cloud();
@@ -153,5 +189,70 @@ fn what_cannot_be_expressed_is_told() {
     assert!(applied.deltas.is_empty());
     let applied = cloud.command(plug(1, 1, 65001));
     assert!(applied.unexpressed.iter().any(|one| one.to_string().contains("65001")));
+    cloud.command(Command::CreateSecurityGroups(vec![NewSecurityGroup::new(group_id(1), project())]));
+    let applied = cloud.command(Command::CreateSecurityGroupRules(vec![NewSecurityGroupRule {
+        id: rule_id(1),
+        security_group_id: group_id(1),
+        project_id: project(),
+        description: None,
+        direction: Direction::Ingress,
+        ethertype: Ethertype::V4,
+        protocol: Some(Protocol { number: 33, word: "dccp".to_owned() }),
+        port_range_min: Some(80),
+        port_range_max: Some(80),
+        remote: Remote::Anybody,
+    }]));
+    assert!(applied.unexpressed[0].to_string().contains("no switch finds ports in packets of protocol 33"));
     cloud.check();
+}
+
+/// A router with an interface in each of so many networks, which have a port each.
+fn wide_router(networks: u8) -> Cloud {
+    let mut cloud = Cloud::new();
+    for number in 1..=2 {
+        cloud.command(hypervisor(number, number));
+    }
+    cloud.command(Command::CreateRouters(vec![NewRouter::new(router_id(1), project())]));
+    for number in 1..=networks {
+        join(&mut cloud, number);
+    }
+    cloud
+}
+
+/// A network with a port, and an interface of the router; what the interface rebuilds.
+fn join(cloud: &mut Cloud, number: u8) -> Applied {
+    cloud.command(create_network(number));
+    let cidr = format!("10.{number}.0.0/24").parse().expect("a prefix");
+    let subnet = NewSubnet::new(subnet_id(number), network_id(number), project(), cidr);
+    cloud.command(Command::CreateSubnets(vec![subnet]));
+    cloud.command(create_port(number, number, Some(1 + number % 2)));
+    let interface = NewInterface::Subnet { subnet: subnet_id(number), port: port_id(100 + number) };
+    cloud.command(Command::AddRouterInterface { id: router_id(1), interface })
+}
+
+#[test]
+fn an_interface_more_rebuilds_as_much_whatever_the_router_has() {
+    let names = |networks: u8| {
+        let mut cloud = wide_router(networks);
+        let applied = join(&mut cloud, networks + 1);
+        cloud.check();
+        let own = [key(&cloud, networks + 1), key(&cloud, 101 + networks)];
+        let network = cloud.topology.network(network_id(networks + 1)).expect("the network is there").key;
+        let expected = |unit: &Unit| match *unit {
+            Unit::Interface(port)
+            | Unit::RouterAddress(port)
+            | Unit::Connected(port)
+            | Unit::NextHop(port)
+            | Unit::Neighbour(port)
+            | Unit::Admission(port)
+            | Unit::PortTunnel(port)
+            | Unit::Vif(port) => own.contains(&port),
+            Unit::Zone(_, of) | Unit::Services(of) | Unit::Mtu(of) | Unit::Mac(of, _) => of == network,
+            Unit::Routes(_) => true,
+            _ => false,
+        };
+        assert!(applied.rebuilt.iter().all(expected), "{:?}", Cloud::unit_names(&applied));
+        applied.rebuilt.len()
+    };
+    assert_eq!(names(2), names(20));
 }

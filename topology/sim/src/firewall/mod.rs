@@ -8,7 +8,7 @@ mod zone;
 
 pub use rule::View;
 
-use crate::packet::{ETH_ARP, ETH_RARP, Packet, Tracking, protocol};
+use crate::packet::{ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_RARP, Packet, Tracking, protocol};
 use crate::switch::Conntrack;
 use crate::switch::conntrack::{CT_INVALID, CT_NEW, CT_REPLY};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,10 +59,17 @@ fn filter(topology: &Topology, port: &Port) -> Filter {
     if groups.peek().is_some() && groups.all(|group| !group.stateful) { Filter::Stateless } else { Filter::Stateful }
 }
 
-/// What passes whatever the rules say: ARP and RARP, neighbour discovery, and reports of multicast groups.
+/// What passes whatever the rules say: ARP and RARP, neighbour discovery, reports of multicast groups, and what DHCP
+/// servers tell their clients.
 fn is_exempt(packet: &Packet) -> bool {
     let fields = crate::oracle::seen(packet);
+    let served = match fields.eth_type {
+        ETH_IPV4 => (67, 68),
+        _ => (547, 546),
+    };
+    let from_server = fields.nw_proto == protocol::UDP && (fields.tp_src, fields.tp_dst) == served;
     matches!(fields.eth_type, ETH_ARP | ETH_RARP)
+        || matches!(fields.eth_type, ETH_IPV4 | ETH_IPV6) && fields.nw_frag == 0 && from_server
         || fields.is_icmpv6() && fields.nw_frag == 0 && matches!(fields.tp_src, 130..=136 | 143)
 }
 
@@ -105,20 +112,30 @@ impl Firewall {
         }
     }
 
-    /// Forgets the connections of fixed addresses that left a hypervisor with a change, as the controller tells switches
-    /// to: whoever has an address next must not inherit any.
-    pub fn forget_departed(&mut self, old: &Topology, new: &Topology) {
+    /// Forgets the connections of fixed addresses that changed hands, as the controller tells switches to: whoever has an
+    /// address next must not inherit any, neither where it was nor where it comes to. A port that moves brings its own.
+    pub fn forget_handed_over(&mut self, old: &Topology, new: &Topology) {
         for before in old.ports() {
-            let (Some(host), Some(network)) = (old.bound_host(before), old.network(before.network_id)) else {
-                continue;
-            };
-            let after = new.port(before.id).filter(|after| new.bound_host(after).is_some_and(|it| it.key == host.key));
-            let kept = |address| after.is_some_and(|port| port.fixed_ips.iter().any(|it| it.ip_address == address));
-            let departed = before.fixed_ips.iter().map(|fixed| fixed.ip_address).filter(|address| !kept(*address));
-            for address in departed {
-                for key in [network.key, zone::domain(old, network)] {
-                    self.forget_address(&host.name, key, address);
-                }
+            let after = new.port(before.id).filter(|after| {
+                old.bound_host(before).map(|host| host.key) == new.bound_host(after).map(|host| host.key)
+            });
+            self.forget_port(old, before, after.map(AsRef::as_ref));
+        }
+        for after in new.ports() {
+            let before = old.port(after.id).filter(|before| old.bound_host(before).is_some());
+            self.forget_port(new, after, before.map(AsRef::as_ref));
+        }
+    }
+
+    /// Forgets the connections of a port where it is bound, but for addresses that it also has otherwise.
+    fn forget_port(&mut self, topology: &Topology, port: &Port, otherwise: Option<&Port>) {
+        let (Some(host), Some(network)) = (topology.bound_host(port), topology.network(port.network_id)) else {
+            return;
+        };
+        let has = |address| otherwise.is_some_and(|port| port.fixed_ips.iter().any(|it| it.ip_address == address));
+        for address in port.fixed_ips.iter().map(|fixed| fixed.ip_address).filter(|address| !has(*address)) {
+            for key in [network.key, zone::domain(topology, network)] {
+                self.forget_address(&host.name, key, address);
             }
         }
     }

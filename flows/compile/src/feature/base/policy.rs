@@ -6,7 +6,7 @@
 
 use super::step;
 use crate::cookie::Object;
-use crate::packet::{ct_state, ethertype, icmpv6, protocol};
+use crate::packet::{ct_state, dhcp, ethertype, icmpv6};
 use crate::register::{
     DESTINATION_SET, DESTINATION_SET_KEY, DESTINATION_STATEFUL, EXEMPT, MULTICAST, NO_SET, PERMITTED, Register,
     SOURCE_SET, SOURCE_SET_KEY, SOURCE_STATEFUL, SUBJECT_INGRESS, SUBJECT_SET, ZONE,
@@ -40,7 +40,9 @@ fn versions() -> [Match; 2] {
 
 fn track(sink: &mut Sink) {
     let addressing = [ethertype::ARP, ethertype::RARP].map(|ethertype| Match::new().eth_type(ethertype));
-    for matching in addressing.into_iter().chain(icmpv6::LINK.map(icmpv6::of)) {
+    // Only ports whose sources are not checked get that far with what DHCP servers say.
+    let servers = [dhcp::reply(), dhcp::reply_v6()];
+    for matching in addressing.into_iter().chain(icmpv6::LINK.map(icmpv6::of)).chain(servers) {
         let exempt = [EXEMPT.load(true), SOURCE_SET.load(NO_SET)];
         sink.lead(Table::Track, Priority::Exception, matching, step(), exempt, Table::Leave);
     }
@@ -59,17 +61,12 @@ fn ask(set: Register<SetKey>, direction: Direction) -> [Action; 3] {
 }
 
 fn leave(sink: &mut Sink) {
-    // Of other protocols some conntracks know nothing: they are judged by themselves.
-    for (ethertype, protocol) in [
-        (ethertype::IPV4, protocol::TCP),
-        (ethertype::IPV4, protocol::UDP),
-        (ethertype::IPV4, protocol::ICMP),
-        (ethertype::IPV6, protocol::TCP),
-        (ethertype::IPV6, protocol::UDP),
-        (ethertype::IPV6, protocol::ICMPV6),
-    ] {
-        let invalid = ct_state::invalid(Match::new().eth_type(ethertype).ip_proto(protocol));
-        sink.refuse(Table::Leave, Priority::Refusal, invalid, Reason::Invalid, Object::Nothing);
+    let invalid = ct_state::invalid(Match::new());
+    sink.refuse(Table::Leave, Priority::Refusal, invalid, Reason::Invalid, Object::Nothing);
+    // Nobody answers to a group, or tells a group of errors: the receivers would be asked as if they had begun it.
+    for belongs in [ct_state::reply, ct_state::related] {
+        let to_group = belongs(MULTICAST.on(Match::new(), true));
+        sink.refuse(Table::Leave, Priority::Refusal, to_group, Reason::Invalid, Object::Nothing);
     }
     let free = SOURCE_SET.on(Match::new(), NO_SET);
     let all = MULTICAST.on(free.clone(), true);

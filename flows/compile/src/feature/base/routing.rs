@@ -1,9 +1,11 @@
 //! What every router does alike.
 
 use super::step;
+use crate::cookie::Object;
 use crate::packet::{ethertype, icmp, icmpv6, protocol};
 use crate::register::{HOPS, PUNT, Punt, TOO_BIG};
-use crate::{Priority, Sink, Table};
+use crate::{Priority, Reason, Sink, Table};
+use std::net::Ipv6Addr;
 use weir_openflow::{Action, Field, Match, PortNo, Subfield};
 
 /// The largest number that [`HOPS`] counts to.
@@ -22,12 +24,34 @@ pub(super) fn build(sink: &mut Sink) {
         punt(sink, Table::Route, Priority::Fallback, packet.clone(), Punt::NoRoute);
         punt(sink, Table::Neighbour, Priority::Fallback, packet, Punt::HostUnreachable);
     }
+    for matching in unroutable() {
+        sink.refuse(Table::Router, Priority::Object, matching, Reason::Unroutable, Object::Nothing);
+    }
     punt(sink, Table::Oversize, Priority::Object, TOO_BIG.on(Match::new(), true), Punt::TooBig);
     for hops in 0..HOPS_MAX {
         let again = [HOPS.load(hops + 1), Action::resubmit(Table::Router.id())];
         sink.end(Table::Hop, Priority::Object, HOPS.on(Match::new(), hops), step(), again);
     }
     echo(sink);
+}
+
+/// Addresses that mean something on one link only, if anything (RFC 1812 section 5.3.7, RFC 4291 section 2.5).
+fn unroutable() -> Vec<Match> {
+    let v4 = |field, address: [u8; 4], prefix| Match::new().ip().ipv4_net(field, address.into(), prefix);
+    let v6 = |field, first: u16, prefix| {
+        Match::new().ipv6().ipv6_net(field, Ipv6Addr::new(first, 0, 0, 0, 0, 0, 0, 0), prefix)
+    };
+    vec![
+        v4(Field::Ipv4Dst, [224, 0, 0, 0], 4),
+        v4(Field::Ipv4Dst, [255, 255, 255, 255], 32),
+        v4(Field::Ipv4Dst, [0, 0, 0, 0], 32),
+        v4(Field::Ipv4Src, [0, 0, 0, 0], 32),
+        v6(Field::Ipv6Dst, 0xff00, 8),
+        v6(Field::Ipv6Dst, 0xfe80, 10),
+        v6(Field::Ipv6Src, 0xfe80, 10),
+        v6(Field::Ipv6Dst, 0, 128),
+        v6(Field::Ipv6Src, 0, 128),
+    ]
 }
 
 fn punt(sink: &mut Sink, table: Table, priority: Priority, matching: Match, question: Punt) {

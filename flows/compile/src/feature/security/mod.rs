@@ -164,7 +164,7 @@ fn asked(set: SetKey, direction: Direction) -> Match {
 
 /// What allows a packet at once, and the protocols and ports of conjunctions.
 fn rules(set: &SecuritySet, topology: &Topology, sink: &mut Sink) {
-    let stateful = topology.is_stateful(set);
+    let view = View::of_set(topology.is_stateful(set));
     let mut whole: BTreeMap<Match, Tag> = BTreeMap::new();
     let mut halves = Halves::default();
     let mut met: BTreeMap<(Direction, Half), Tag> = BTreeMap::new();
@@ -173,16 +173,14 @@ fn rules(set: &SecuritySet, topology: &Topology, sink: &mut Sink) {
     all.sort_unstable_by_key(|rule| rule.key);
     for rule in all {
         let half = half_of(rule, topology);
-        for view in View::of_rule(rule, stateful) {
-            for matching in view.rule(rule, asked(set.key, rule.direction)) {
-                match half {
-                    None => {
-                        whole.entry(matching).or_insert_with(|| Tag::of(Purpose::Rule, Object::Rule(rule.key)));
-                    }
-                    Some(half) => {
-                        halves.add(matching, half, Tag::of(Purpose::RemoteRule, Object::Rule(rule.key)));
-                        met.entry((rule.direction, half)).or_insert_with(|| half.met());
-                    }
+        for matching in view.rule(rule, asked(set.key, rule.direction)) {
+            match half {
+                None => {
+                    whole.entry(matching).or_insert_with(|| Tag::of(Purpose::Rule, Object::Rule(rule.key)));
+                }
+                Some(half) => {
+                    halves.add(matching, half, Tag::of(Purpose::RemoteRule, Object::Rule(rule.key)));
+                    met.entry((rule.direction, half)).or_insert_with(|| half.met());
                 }
             }
         }
@@ -199,7 +197,7 @@ fn rules(set: &SecuritySet, topology: &Topology, sink: &mut Sink) {
 
 /// The other half of conjunctions: an address, and the groups that it is in.
 fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sink) {
-    let stateful = topology.is_stateful(set);
+    let view = View::of_set(topology.is_stateful(set));
     let mut halves = Halves::default();
     for rule in rules_of(set, topology) {
         let is_in = match rule.remote {
@@ -213,10 +211,8 @@ fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sin
         let Some(half) = half_of(rule, topology).filter(|_| is_in && view::version(address) == rule.ethertype) else {
             continue;
         };
-        for view in View::of_rule(rule, stateful) {
-            let matching = view.remote(rule.direction, address, asked(set.key, rule.direction));
-            halves.add(matching, half, half.address());
-        }
+        let matching = view.remote(rule.direction, address, asked(set.key, rule.direction));
+        halves.add(matching, half, half.address());
     }
     halves.build(2, sink);
 }

@@ -11,8 +11,6 @@ use weir_openflow::{Field, Match};
 pub(super) enum View {
     /// In what conntrack remembers of the connection's first packet.
     Tracked,
-    /// In the packet, since conntrack cannot follow its protocol.
-    Untracked,
     /// In the packet, since the rule is of a stateless group.
     Stateless,
 }
@@ -31,19 +29,10 @@ fn protocol_of(rule: &SecurityGroupRule) -> Option<u8> {
     Some(if number == protocol::ICMP && rule.ethertype == Ethertype::V6 { protocol::ICMPV6 } else { number })
 }
 
-/// Whether every conntrack follows a protocol.
-const fn is_followed(number: u8) -> bool {
-    matches!(number, protocol::TCP | protocol::UDP | protocol::ICMP | protocol::ICMPV6)
-}
-
 impl View {
-    /// The views in which a rule of a set is matched.
-    pub(super) fn of_rule(rule: &SecurityGroupRule, stateful: bool) -> &'static [Self] {
-        match protocol_of(rule) {
-            _ if !stateful => &[Self::Stateless],
-            Some(number) if is_followed(number) => &[Self::Tracked],
-            _ => &[Self::Tracked, Self::Untracked],
-        }
+    /// The view in which the rules of a set are matched.
+    pub(super) const fn of_set(stateful: bool) -> Self {
+        if stateful { Self::Tracked } else { Self::Stateless }
     }
 
     /// What a rule matches, in addition to `matching`: a flow for each match. Of a rule with a remote group or an
@@ -73,7 +62,6 @@ impl View {
         });
         match self {
             Self::Tracked => ct_state::known(matching),
-            Self::Untracked => ct_state::invalid(matching),
             Self::Stateless => matching,
         }
     }
@@ -126,23 +114,26 @@ impl View {
                 }
                 vec![matching]
             }
-            protocol::TCP | protocol::UDP | protocol::SCTP => {
-                let field = match number {
-                    protocol::TCP => pair(Field::CtTpDst, Field::TcpDst),
-                    protocol::UDP => pair(Field::CtTpDst, Field::UdpDst),
-                    _ => pair(Field::CtTpDst, Field::SctpDst),
-                };
-                let range = masked(min.unwrap_or(0), max.unwrap_or(u16::MAX));
-                let port = |(value, mask): (u16, u16)| {
-                    if mask == 0 {
-                        matching.clone()
-                    } else {
-                        matching.clone().with_masked(field, value.into(), mask.into())
-                    }
-                };
-                range.into_iter().map(port).collect()
+            protocol::TCP => ports(rule, pair(Field::CtTpDst, Field::TcpDst), &matching),
+            protocol::UDP => ports(rule, pair(Field::CtTpDst, Field::UdpDst), &matching),
+            protocol::SCTP if tracked => {
+                // Some conntracks know the addresses of SCTP only, and all keep its ports as they are in the packet.
+                let matching = matching.ip_proto(protocol::SCTP);
+                let mut both = ports(rule, Field::SctpDst, &ct_state::forward(matching.clone()));
+                both.extend(ports(rule, Field::SctpSrc, &ct_state::reply(matching)));
+                both
             }
+            protocol::SCTP => ports(rule, Field::SctpDst, &matching),
             _ => Vec::new(),
         }
     }
+}
+
+/// The matches on a range of ports.
+fn ports(rule: &SecurityGroupRule, field: Field, matching: &Match) -> Vec<Match> {
+    let range = masked(rule.port_range_min.unwrap_or(0), rule.port_range_max.unwrap_or(u16::MAX));
+    let port = |(value, mask): (u16, u16)| {
+        if mask == 0 { matching.clone() } else { matching.clone().with_masked(field, value.into(), mask.into()) }
+    };
+    range.into_iter().map(port).collect()
 }

@@ -1,0 +1,121 @@
+//! Packets that routers pass on, answer or hand to the controller.
+
+use super::{Stage, Trace};
+
+const WEB: &str = "in_port=tap1,dl_src=aa:00:00:00:00:01";
+
+/// The kind of question that a packet goes to the controller with.
+fn punted(trace: &Trace) -> Option<u32> {
+    let mut kinds =
+        trace.told.lines().filter_map(|line| line.trim().strip_prefix("set_field:0x")?.strip_suffix("->reg12"));
+    let kind = kinds.next_back().map(|kind| u32::from_str_radix(kind, 16).expect("a number"));
+    kind.filter(|_| trace.end().contains("controller("))
+}
+
+#[test]
+fn a_routed_packet_is_rewritten_tracked_once_and_delivered() {
+    let stage = Stage::of("routed_two_networks");
+    let (gateway, gateway6) = (stage.mac("10.0.0.1"), stage.mac("fd00:a::1"));
+    let (from, from6) = (stage.mac("10.0.1.1"), stage.mac("fd00:b::1"));
+    let tuple = "ct_state=trk|new,ct_nw_src=10.0.0.11,ct_nw_dst=10.0.1.12,ct_nw_proto=6";
+    let v4 = format!("{WEB},tcp,dl_dst={gateway},nw_src=10.0.0.11,nw_dst=10.0.1.12,nw_ttl=64,{tuple}");
+    let tuple = "ct_state=trk|new,ct_ipv6_src=fd00:a::11,ct_ipv6_dst=fd00:b::12,ct_nw_proto=6";
+    let v6 = format!("{WEB},tcp6,dl_dst={gateway6},ipv6_src=fd00:a::11,ipv6_dst=fd00:b::12,nw_ttl=64,{tuple}");
+    for (packet, from) in [(v4, from), (v6, from6)] {
+        let trace = stage.trace(&packet, "trk,new");
+        assert_eq!(trace.lookups(), 1, "{}", trace.told);
+        assert!(stage.reaches(&trace, "tap2"), "{}", trace.told);
+        let sent = format!("dl_src={from},dl_dst=aa:00:00:00:00:02");
+        assert!(trace.left().contains(&sent) && trace.left().contains("nw_ttl=63"), "{}", trace.told);
+    }
+}
+
+#[test]
+fn a_port_elsewhere_is_reached_through_its_own_networks_tunnel() {
+    let stage = Stage::of("routed_two_networks");
+    let gateway = stage.mac("10.0.0.1");
+    let trace =
+        stage.trace(&format!("{WEB},udp,dl_dst={gateway},nw_src=10.0.0.11,nw_dst=10.0.1.13,nw_ttl=64"), "trk,new");
+    println!("{}", trace.told);
+}
+
+#[test]
+fn what_a_router_cannot_pass_on_goes_to_the_controller() {
+    let stage = Stage::of("routed_two_networks");
+    let gateway = stage.mac("10.0.0.1");
+    let to = |address: &str, ttl: u8| {
+        let packet = format!("{WEB},udp,dl_dst={gateway},nw_src=10.0.0.11,nw_dst={address},nw_ttl={ttl}");
+        let trace = stage.trace(&packet, "");
+        assert_eq!(trace.lookups(), 0, "{}", trace.told);
+        punted(&trace)
+    };
+    assert_eq!(to("10.0.1.12", 1), Some(4));
+    assert_eq!(to("10.0.1.12", 0), Some(4));
+    assert_eq!(to("192.0.2.99", 64), Some(5));
+    assert_eq!(to("10.0.1.99", 64), Some(6));
+}
+
+#[test]
+fn packets_into_a_network_with_a_smaller_mtu_are_measured() {
+    let stage = Stage::of("smaller_mtu");
+    let packet = |tap: &str, from: &str, gateway: &str, to: &str| {
+        let (source, gateway) = (stage.mac(from), stage.mac(gateway));
+        format!("in_port={tap},udp,dl_src={source},dl_dst={gateway},nw_src={from},nw_dst={to},nw_ttl=64")
+    };
+    let measured = stage.trace(&packet("tap1", "10.0.0.11", "10.0.0.1", "10.0.1.12"), "trk,new");
+    assert!(measured.actions[0].contains("check_pkt_len(size=1314,gt(meter("), "{}", measured.told);
+    assert_eq!(measured.lookups(), 1, "{}", measured.told);
+    let back = stage.trace(&packet("tap2", "10.0.1.12", "10.0.1.1", "10.0.0.11"), "trk,est,rpl");
+    assert!(!back.told.contains("check_pkt"), "{}", back.told);
+}
+
+#[test]
+fn pings_to_routers_are_turned_around() {
+    let stage = Stage::of("router_chain");
+    let (gateway, web) = (stage.mac("10.0.0.1"), stage.mac("10.0.0.11"));
+    for address in ["10.0.0.1", "10.0.1.1", "10.0.1.2", "10.0.2.1"] {
+        let ping = format!(
+            "in_port=tap1,icmp,dl_src={web},dl_dst={gateway},nw_src=10.0.0.11,nw_dst={address},nw_ttl=64,icmp_type=8,\
+             icmp_code=0"
+        );
+        let trace = stage.trace(&ping, "trk,new");
+        assert_eq!(trace.lookups(), 1, "{}", trace.told);
+        assert!(stage.reaches(&trace, "tap1"), "{}", trace.told);
+        let sent = format!("dl_src={gateway},dl_dst={web},nw_src={address},nw_dst=10.0.0.11");
+        assert!(trace.left().contains(&sent), "no {sent} in {}", trace.told);
+        assert!(trace.left().contains("nw_ttl=64") && trace.left().contains("icmp_type=0"), "{}", trace.told);
+    }
+}
+
+#[test]
+fn both_directions_are_tracked_in_one_zone_though_only_one_is_routed() {
+    let stage = Stage::with("router_chain", &["port client middle host=host1 ip=10.0.1.21", "plug client host1 3"]);
+    let (gateway, vpn, client) = (stage.mac("10.0.1.1"), stage.mac("10.0.1.9"), stage.mac("10.0.1.21"));
+    let there =
+        format!("in_port=tap3,udp,dl_src={client},dl_dst={gateway},nw_src=10.0.1.21,nw_dst=192.168.5.5,nw_ttl=64");
+    let back = format!("in_port=tap2,udp,dl_src={vpn},dl_dst={client},nw_src=192.168.5.5,nw_dst=10.0.1.21,nw_ttl=64");
+    let (there, back) = (stage.trace(&there, "trk,new"), stage.trace(&back, "trk,est,rpl"));
+    assert!(stage.reaches(&there, "tap2"), "{}", there.told);
+    assert!(there.left().contains(&format!("dl_src={gateway},dl_dst={vpn}")), "{}", there.told);
+    assert!(stage.reaches(&back, "tap3"), "{}", back.told);
+    assert_eq!(there.zone(), back.zone());
+}
+
+#[test]
+fn addresses_of_a_link_stay_on_it() {
+    let stage = Stage::of("routed_two_networks");
+    let gateway = stage.mac("fd00:a::1");
+    let own = "fe80::a800:ff:fe00:1";
+    let of_gateway = stage.link_local("fd00:a::1");
+    let sent = |from: &str, to: &str| {
+        let packet = format!("{WEB},icmp6,dl_dst={gateway},ipv6_src={from},ipv6_dst={to},nw_ttl=64,icmpv6_type=128");
+        stage.trace(&packet, "trk,new")
+    };
+    for (from, to) in [(own, "fd00:b::12"), (own, "fe80::1"), ("fd00:a::11", "fe80::1")] {
+        let trace = sent(from, to);
+        assert!(trace.drops(), "{}", trace.told);
+    }
+    let answered = sent(own, &of_gateway);
+    assert!(stage.reaches(&answered, "tap1"), "{}", answered.told);
+    assert!(answered.left().contains(&format!("ipv6_src={of_gateway},ipv6_dst={own}")), "{}", answered.told);
+}
