@@ -2,6 +2,7 @@
 
 pub mod cloud;
 pub mod connection;
+pub mod datapath;
 pub mod flows;
 pub mod report;
 pub mod switch;
