@@ -26,6 +26,7 @@ test: deps
 bench: deps
 	cargo build --release --quiet --workspace --bins
 	@for name in install compile controller resync api; do $(TARGET)/release/$$name $(ARGS); echo; done
+	@$(SUDO) $(TARGET)/release/datapath $(ARGS)
 
 deps:
 	@.ci/deps
