@@ -112,9 +112,9 @@ fn subnet_commands() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// A device's id; some are those of routers.
+/// A device's id; most are that of one router.
 fn device(id: u128) -> String {
-    if id.is_multiple_of(3) { format!("device-{}", id % 2) } else { net(id % 3).to_string() }
+    if id.is_multiple_of(3) { format!("device-{}", id % 2) } else { net(0).to_string() }
 }
 
 fn new_port() -> impl Strategy<Value = NewPort> {
@@ -443,8 +443,8 @@ fn start() -> (Topology, BTreeMap<RecordKey, Record>) {
     (Topology::new(limits()), BTreeMap::from([(RecordKey::Counters, counters)]))
 }
 
-/// Three networks, five subnets, two hypervisors and four ports with interfaces: random commands
-/// find more to do here than in an empty topology.
+/// Three networks that a router connects, five subnets, two hypervisors and four ports with interfaces: random
+/// commands find more to do here than in an empty topology.
 fn populated() -> Vec<Command> {
     let networks = (1..=NETWORKS).map(|id| NewNetwork::new(net(id), PROJECTS[0].into()));
     let mut commands = vec![Command::CreateNetworks(networks.collect())];
@@ -470,6 +470,12 @@ fn populated() -> Vec<Command> {
         let vif = Vif { host: host("a"), port: prt(id), interface, ofport: id as u32 };
         commands.push(Command::ObserveVif(vif));
         commands.push(Command::SetPortStatus(vec![(prt(id), PortStatus::Active)]));
+    }
+    for (id, network) in [(5, 1), (7, 2), (8, 3)] {
+        let mut new = NewPort::new(prt(id), net(network), PROJECTS[0].into());
+        new.device_owner = Some("network:router_interface".into());
+        new.device_id = Some(device(id));
+        commands.push(Command::CreatePorts(vec![new]));
     }
     commands
 }
