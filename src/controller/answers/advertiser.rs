@@ -1,7 +1,8 @@
 //! When routers advertise themselves to whom, unasked.
 
+use super::schedule::Schedule;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_answer::Advertisement;
@@ -16,9 +17,6 @@ const SPREAD_S: u32 = 100;
 
 /// The shortest time between two advertisements to one port (RFC 4861, `MIN_DELAY_BETWEEN_RAS`).
 const DELAY_MIN: Duration = Duration::from_secs(3);
-
-/// The time between two ports: a switch with many is told over a while, not at once.
-pub(super) const PACE: Duration = Duration::from_millis(10);
 
 /// A port that is plugged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +43,7 @@ struct Listener {
 pub(super) struct Advertiser {
     networks: BTreeMap<NetworkId, Said>,
     listeners: BTreeMap<PortKey, Listener>,
-    due: BTreeSet<(Instant, PortKey)>,
-    free_at: Option<Instant>,
+    due: Schedule,
 }
 
 impl Advertiser {
@@ -69,7 +66,7 @@ impl Advertiser {
             // Another interface of the same port may be that of a VM which has heard nothing.
             let stays = stations.get(key) == Some(&listener.station);
             if !stays {
-                due.remove(&(listener.due, *key));
+                due.remove(listener.due, *key);
             }
             stays
         });
@@ -80,14 +77,14 @@ impl Advertiser {
                 None => {
                     let listener = Listener { station: *station, heard: None, told_at: None, due: now };
                     self.listeners.insert(*key, listener);
-                    due.insert((now, *key));
+                    due.insert(now, *key);
                 }
                 Some(listener) => {
                     if listener.heard.as_ref().is_some_and(|heard| heard != said) {
                         let soon = listener.told_at.map_or(now, |told_at| (told_at + DELAY_MIN).max(now));
-                        due.remove(&(listener.due, *key));
+                        due.remove(listener.due, *key);
                         listener.due = listener.due.min(soon);
-                        due.insert((listener.due, *key));
+                        due.insert(listener.due, *key);
                     }
                 }
             }
@@ -96,12 +93,7 @@ impl Advertiser {
 
     /// The port that is to be told something now, and what.
     pub(super) fn poll(&mut self, now: Instant) -> Option<(PortNo, Vec<Bytes>)> {
-        if self.free_at.is_some_and(|free_at| free_at > now) {
-            return None;
-        }
-        let (due, key) = self.due.first().copied().filter(|(due, _)| *due <= now)?;
-        self.due.remove(&(due, key));
-        self.free_at = Some(now + PACE);
+        let key = self.due.poll(now)?;
         let listener = self.listeners.get_mut(&key)?;
         let said = self.networks.get(&listener.station.network).cloned().unwrap_or_default();
         let mut frames: Vec<_> = said.iter().map(|one| one.frame.clone()).collect();
@@ -115,15 +107,14 @@ impl Advertiser {
             listener.heard = Some(said);
             listener.told_at = Some(now);
             listener.due = now + INTERVAL + spread(key);
-            self.due.insert((listener.due, key));
+            self.due.insert(listener.due, key);
         }
         Some((port, frames))
     }
 
     /// When [`poll`](Self::poll) has something to tell.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let (due, _) = self.due.first()?;
-        Some(self.free_at.map_or(*due, |free_at| free_at.max(*due)))
+        self.due.poll_timeout()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whom routers tell, unasked, where their addresses are.
 
-use super::advertiser::{PACE, Station};
+use super::advertiser::Station;
+use super::schedule::Schedule;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,8 +34,7 @@ struct Listener {
 pub(super) struct Announcer {
     networks: BTreeMap<NetworkId, Said>,
     listeners: BTreeMap<PortKey, Listener>,
-    due: BTreeSet<(Instant, PortKey)>,
-    free_at: Option<Instant>,
+    due: Schedule,
 }
 
 impl Announcer {
@@ -53,7 +53,7 @@ impl Announcer {
         self.listeners.retain(|key, listener| {
             let stays = stations.get(key) == Some(&listener.station);
             if !stays {
-                due.remove(&(listener.due, *key));
+                due.remove(listener.due, *key);
             }
             stays
         });
@@ -67,7 +67,7 @@ impl Announcer {
                 times_left: 0,
                 due: now,
             });
-            due.remove(&(listener.due, *key));
+            due.remove(listener.due, *key);
             if listener.fresh.is_empty() {
                 listener.fresh = Arc::clone(news);
             } else {
@@ -82,7 +82,7 @@ impl Announcer {
                 listener.times_left = 0;
             }
             if listener.times_left > 0 {
-                due.insert((listener.due, *key));
+                due.insert(listener.due, *key);
             }
         }
         self.networks.clone_from(networks);
@@ -98,19 +98,14 @@ impl Announcer {
 
     /// The port that is to be told something now, and what.
     pub(super) fn poll(&mut self, now: Instant) -> Option<(PortNo, Vec<Bytes>)> {
-        if self.free_at.is_some_and(|free_at| free_at > now) {
-            return None;
-        }
-        let (due, key) = self.due.first().copied().filter(|(due, _)| *due <= now)?;
-        self.due.remove(&(due, key));
-        self.free_at = Some(now + PACE);
+        let key = self.due.poll(now)?;
         let listener = self.listeners.get_mut(&key)?;
         listener.times_left = listener.times_left.saturating_sub(1);
         let frames = if listener.times_left == 0 {
             std::mem::take(&mut listener.fresh)
         } else {
             listener.due = now + AGAIN;
-            self.due.insert((listener.due, key));
+            self.due.insert(listener.due, key);
             Arc::clone(&listener.fresh)
         };
         Some((listener.station.port, frames.iter().cloned().collect()))
@@ -118,14 +113,14 @@ impl Announcer {
 
     /// When [`poll`](Self::poll) has something to tell.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let (due, _) = self.due.first()?;
-        Some(self.free_at.map_or(*due, |free_at| free_at.max(*due)))
+        self.due.poll_timeout()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::answers::schedule::PACE;
     use uuid::Uuid;
 
     const NETWORK: NetworkId = NetworkId(Uuid::from_u128(1));

@@ -5,6 +5,7 @@ mod announcer;
 mod counters;
 mod limiter;
 mod question;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
