@@ -79,7 +79,14 @@ fn leave(sink: &mut Sink) {
     let stateful = || SOURCE_STATEFUL.on(Match::new(), true);
     // Whoever is on the way may tell of errors, and each of those that share an address may answer.
     for belongs in [ct_state::related_reply(stateful()), RESPONDER.on(ct_state::answer(stateful()), NO_PORT)] {
-        sink.lead(Table::Leave, Priority::Exception, belongs, step(), ask_of_reply(Side::Sender), Table::Left);
+        sink.lead(
+            Table::Leave,
+            Priority::Exception,
+            belongs,
+            step(),
+            ask(SOURCE_SET_KEY, Direction::Ingress),
+            Table::Left,
+        );
     }
     let foreign = ct_state::reply(stateful());
     sink.refuse(Table::Leave, Priority::Object, foreign, Reason::ForeignConnection, Object::Nothing);
@@ -134,20 +141,6 @@ fn commit(sink: &mut Sink) {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Side {
-    Sender,
-    Receiver,
-}
-
-/// Asks the rules by which the connection began that a packet replies to.
-fn ask_of_reply(side: Side) -> [Action; 3] {
-    match side {
-        Side::Sender => ask(SOURCE_SET_KEY, Direction::Ingress),
-        Side::Receiver => ask(DESTINATION_SET_KEY, Direction::Egress),
-    }
-}
-
 /// Whether the VM behind a port may speak for whole prefixes: it is on the way of connections of others.
 fn is_transit(port: &Port) -> bool {
     port.allowed_address_pairs.iter().any(|pair| pair.ip_address.prefix_len() < pair.ip_address.max_prefix_len())
@@ -163,7 +156,8 @@ pub(in crate::feature) fn of_port(port: &Port, tag: Tag, sink: &mut Sink) {
     } else {
         [RESPONDER.on(to_it, port.key), RESPONDER.on(answers, port.key), INITIATOR.on(answered, port.key)]
     };
-    let (asks, is_asked) = (ask_of_reply(Side::Sender), ask_of_reply(Side::Receiver));
+    // A reply is asked about by the rules that let the connection begin the other way.
+    let (asks, is_asked) = (ask(SOURCE_SET_KEY, Direction::Ingress), ask(DESTINATION_SET_KEY, Direction::Egress));
     sink.lead(Table::Leave, Priority::Exception, answers, tag, asks, Table::Left);
     sink.lead(Table::Enter, Priority::Exception, answered, tag, is_asked, Table::Entered);
     sink.lead(Table::Commit, Priority::Exception, to_it, tag, [], Table::Deliver);
