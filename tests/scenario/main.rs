@@ -21,6 +21,8 @@ use weir_sim::seed::Seed;
 /// Seeds that are run by default, and how much happens in each.
 const SEEDS: u64 = 24;
 const HAPPENINGS: usize = 120;
+/// Seeds of others that switches and oracle once disagreed on.
+const FOUND: [u64; 1] = [426];
 /// Packets that are sent at each quiet point, and how much happens between two.
 const PACKETS: usize = 12;
 const QUIET_EVERY: usize = 6;
@@ -36,7 +38,7 @@ fn bounds(hosts: &[HostName]) -> Bounds {
 fn seeds() -> Vec<u64> {
     match std::env::var("WEIR_SEED").ok().and_then(|text| text.parse().ok()) {
         Some(seed) => vec![seed],
-        None => (1..=SEEDS).collect(),
+        None => (1..=SEEDS).chain(FOUND).collect(),
     }
 }
 
@@ -122,7 +124,8 @@ fn packets_go_where_the_model_says() {
         }
     }
     println!("{tally:?}");
-    assert!(tally.reached * 6 > tally.sent, "the packets say too little: {tally:?}");
+    let seeds = seeds().len();
+    assert!(seeds == 1 || tally.reached * 6 > tally.sent, "the packets say too little: {tally:?}");
 }
 
 #[test]

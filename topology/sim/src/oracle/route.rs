@@ -78,7 +78,7 @@ pub(super) fn route(
         if !way.network.admin_state_up {
             return nowhere("the next network is down");
         }
-        if way.network.id != arrival.id && packet.bytes().len() > usize::from(way.network.mtu) + 14 {
+        if is_measured(topology, way.network) && packet.bytes().len() > usize::from(way.network.mtu) + 14 {
             return punt(PuntKind::TooBig, way.network);
         }
         ttl -= 1;
@@ -108,6 +108,13 @@ fn delivered(topology: &Topology, from: &Port, to: &Port, packet: Packet) -> Ver
         deliveries.insert(to.id, packet);
     }
     Verdict { deliveries, toward: BTreeSet::from([to.id]), reason: "routed", ..Verdict::default() }
+}
+
+/// Whether larger packets may come to a network's routers than it takes, unless a VM breaks the rule of its own network.
+fn is_measured(topology: &Topology, network: &Network) -> bool {
+    let routers = topology.ports_of(network.id).filter_map(|port| topology.router_of(port));
+    let networks = routers.flat_map(|router| topology.interfaces_of(router.id)).map(|port| port.network_id);
+    networks.filter_map(|id| topology.network(id)).any(|other| other.mtu > network.mtu)
 }
 
 /// Whether an address is one of a router's own, at this interface.
