@@ -29,14 +29,23 @@ impl Withdrawals {
         self.waiting[TICKS - 1].entry(switch).or_default().insert(unit, edits);
     }
 
-    /// What has to go before a switch gets the unit again: what it gets may be less than it had.
-    pub(super) fn recall(&mut self, switch: &SwitchId, unit: &Unit) -> Option<Edits> {
-        // Of a unit that was put off twice the last is what the switch holds of it.
-        let mut held = None;
+    /// What has to go before a switch gets a unit again: what it gets may be less than it had. With one unit of a set
+    /// of security groups all others of the set go, since the switch gets those that are left.
+    pub(super) fn recall(&mut self, switch: &SwitchId, unit: &Unit) -> Vec<Edits> {
+        let set = unit.set();
+        let mut held = BTreeMap::new();
         for waiting in &mut self.waiting {
-            held = waiting.get_mut(switch).and_then(|units| units.remove(unit)).or(held);
+            let Some(units) = waiting.get_mut(switch) else { continue };
+            // Of a unit that was put off twice the last is what the switch holds of it.
+            units.retain(|other, edits| {
+                let is_meant = other == unit || set.is_some() && other.set() == set;
+                if is_meant {
+                    held.insert(*other, edits.clone());
+                }
+                !is_meant
+            });
         }
-        held
+        held.into_values().collect()
     }
 
     /// A hypervisor is called otherwise from now on.
@@ -110,11 +119,11 @@ mod tests {
             withdrawals.tick();
         }
         withdrawals.rename(&switch(1).host, &switch(2).host);
-        assert_eq!(withdrawals.recall(&switch(1), &Unit::Rules(SetKey(2))), None);
-        assert_eq!(withdrawals.recall(&switch(2), &Unit::Rules(SetKey(2))), Some(Edits::default()));
+        assert_eq!(withdrawals.recall(&switch(1), &Unit::Rules(SetKey(2))), []);
+        assert_eq!(withdrawals.recall(&switch(2), &Unit::Rules(SetKey(2))), [Edits::default()]);
         withdrawals.put_off(switch(3), Unit::Rules(SetKey(1)), Edits::default());
         withdrawals.retain(|host| *host != switch(3).host);
-        assert_eq!(withdrawals.recall(&switch(3), &Unit::Rules(SetKey(1))), None);
+        assert_eq!(withdrawals.recall(&switch(3), &Unit::Rules(SetKey(1))), []);
         withdrawals.retain(|_| false);
         assert!(withdrawals.waiting.iter().all(BTreeMap::is_empty));
     }
@@ -128,9 +137,24 @@ mod tests {
             for _ in 0..ticks {
                 withdrawals.tick();
             }
-            assert_eq!(withdrawals.recall(&switch(4), &unit), None, "another switch's");
-            assert_eq!(withdrawals.recall(&switch(number), &unit), Some(Edits::default()));
-            assert_eq!(withdrawals.recall(&switch(number), &unit), None, "once");
+            assert_eq!(withdrawals.recall(&switch(4), &unit), [], "another switch's");
+            assert_eq!(withdrawals.recall(&switch(number), &unit), [Edits::default()]);
+            assert_eq!(withdrawals.recall(&switch(number), &unit), [], "once");
         }
+    }
+
+    #[test]
+    fn who_gets_a_set_again_has_nothing_left_of_what_it_was() {
+        let mut withdrawals = Withdrawals::default();
+        let gone = Unit::Remote(SetKey(1), "10.0.0.5/32".parse().expect("a prefix"));
+        let of_others = Unit::Rules(SetKey(2));
+        for unit in [Unit::Rules(SetKey(1)), gone, of_others, Unit::Base] {
+            withdrawals.put_off(switch(1), unit, Edits::default());
+            withdrawals.tick();
+        }
+        assert_eq!(withdrawals.recall(&switch(1), &Unit::Generation(SetKey(1))).len(), 2);
+        assert_eq!(withdrawals.recall(&switch(1), &gone), []);
+        assert_eq!(withdrawals.recall(&switch(1), &of_others).len(), 1);
+        assert_eq!(withdrawals.recall(&switch(1), &Unit::Base).len(), 1);
     }
 }

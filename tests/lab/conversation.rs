@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use weir::cli::lab::{Ping, Vm, echo_requests};
 
 use super::world::{Failure, address};
@@ -77,6 +77,13 @@ fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
+/// Listens, but waits no longer than this for a connection to be complete.
+pub(crate) fn listen(vm: &Vm, target: SocketAddr, patience: Duration) -> Result<TcpListener, Failure> {
+    let listener = vm.namespace().within(|| TcpListener::bind(target))??;
+    SockRef::from(&listener).set_read_timeout(Some(patience))?;
+    Ok(listener)
+}
+
 /// A TCP connection held at both ends.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -101,7 +108,7 @@ impl Connection {
 
     /// Opens one to an address that a VM has; none if it cannot be established.
     pub(crate) fn try_open(from: &Vm, to: &Vm, target: SocketAddr) -> Result<Option<Self>, Failure> {
-        let listener = to.namespace().within(|| TcpListener::bind(target))??;
+        let listener = listen(to, target, PATIENCE)?;
         let Ok(client) = from.namespace().connect(target, PATIENCE) else { return Ok(None) };
         Self::accept(client, &listener)
     }
@@ -109,7 +116,7 @@ impl Connection {
     /// Opens one from an address that a VM has; none if it cannot be established.
     pub(crate) fn try_open_from(from: &Vm, local: SocketAddr, to: &Vm, port: u16) -> Result<Option<Self>, Failure> {
         let target = SocketAddr::new(address(to, local.is_ipv6())?, port);
-        let listener = to.namespace().within(|| TcpListener::bind(target))??;
+        let listener = listen(to, target, PATIENCE)?;
         let client = from.namespace().within(|| Socket::new(Domain::for_address(local), Type::STREAM, None))??;
         client.bind(&local.into())?;
         if client.connect_timeout(&target.into(), PATIENCE).is_err() {
@@ -119,7 +126,12 @@ impl Connection {
     }
 
     fn accept(client: TcpStream, listener: &TcpListener) -> Result<Option<Self>, Failure> {
-        let (server, _) = listener.accept()?;
+        let server = match listener.accept() {
+            Ok((server, _)) => server,
+            // The rules may have changed when the handshake was not over.
+            Err(error) if is_late(&error) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
         for end in [&client, &server] {
             end.set_nodelay(true)?;
             end.set_read_timeout(Some(PATIENCE))?;
@@ -158,6 +170,8 @@ pub(crate) struct Exchange {
     client: UdpSocket,
     server: UdpSocket,
     number: u64,
+    /// How long a datagram is, in bytes.
+    length: usize,
 }
 
 impl Exchange {
@@ -167,19 +181,24 @@ impl Exchange {
         let server = socket(to, SocketAddr::new(address(to, ipv6)?, port))?;
         client.connect(server.local_addr()?)?;
         server.connect(client.local_addr()?)?;
-        Ok(Self { client, server, number: 0 })
+        Ok(Self { client, server, number: 0, length: 8 })
+    }
+
+    /// Sends datagrams of this many bytes from now on.
+    pub(crate) fn of_length(self, length: usize) -> Self {
+        Self { length, ..self }
     }
 
     /// Whether a datagram of the client arrives.
     pub(crate) fn asks(&mut self) -> Result<bool, Failure> {
         self.number += 1;
-        arrives(&self.client, &self.server, self.number)
+        arrives(&self.client, &self.server, self.number, self.length)
     }
 
     /// Whether a datagram of the server arrives.
     pub(crate) fn answers(&mut self) -> Result<bool, Failure> {
         self.number += 1;
-        arrives(&self.server, &self.client, self.number)
+        arrives(&self.server, &self.client, self.number, self.length)
     }
 
     /// Whether another VM, which has the client's address now, gets a datagram of the server.
@@ -196,13 +215,15 @@ pub(crate) fn socket(vm: &Vm, local: SocketAddr) -> Result<UdpSocket, Failure> {
     Ok(socket)
 }
 
-/// Sends a number and waits for it; older ones that come late are passed over.
-fn arrives(from: &UdpSocket, to: &UdpSocket, number: u64) -> Result<bool, Failure> {
-    from.send(&number.to_be_bytes())?;
-    let mut buffer = [0; 8];
+/// Sends a number and as many zeros as are wanted, and waits for it; older ones that come late are passed over.
+fn arrives(from: &UdpSocket, to: &UdpSocket, number: u64, length: usize) -> Result<bool, Failure> {
+    let mut datagram = number.to_be_bytes().to_vec();
+    datagram.resize(length, 0);
+    from.send(&datagram)?;
+    let mut buffer = vec![0; length];
     loop {
         match to.recv(&mut buffer) {
-            Ok(_) if u64::from_be_bytes(buffer) == number => return Ok(true),
+            Ok(received) if received == length && buffer == datagram => return Ok(true),
             Ok(_) => {}
             Err(error) if is_late(&error) => return Ok(false),
             Err(error) => return Err(error.into()),

@@ -1,12 +1,13 @@
 //! What tenants send: long packets, streams, broadcast and multicast.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use weir::cli::lab::Vm;
 use weir::cli::lab::wait::Look;
 
+use super::conversation::listen;
 use super::world::{Failure, Tested, World, address};
 
 /// Where the VMs listen.
@@ -21,7 +22,7 @@ const STREAM: usize = 4 << 20;
 /// Sends a stream from one VM to another and returns how much arrived.
 fn stream(from: &Vm, to: &Vm, ipv6: bool) -> Result<usize, Failure> {
     let target = SocketAddr::new(address(to, ipv6)?, PORT);
-    let listener = to.namespace().within(|| TcpListener::bind(target))??;
+    let listener = listen(to, target, Duration::from_secs(5))?;
     let mut sender = from.namespace().connect(target, Duration::from_secs(5))?;
     let (mut receiver, _) = listener.accept()?;
     receiver.set_read_timeout(Some(Duration::from_secs(10)))?;

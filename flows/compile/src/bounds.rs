@@ -158,7 +158,7 @@ mod tests {
         // To the forwarding table and through all of routing and security groups, seven further routers on the way,
         // two tables of br-tun and the underlay.
         let routers = 7 * way(Table::Router, Table::Hop).expect("routers lead on");
-        assert_eq!(headroom.resubmits.worst, 23 + routers + 2 + 1);
+        assert_eq!(headroom.resubmits.worst, 25 + routers + 2 + 1);
         assert!(headroom.resubmits.worst < 256);
     }
 

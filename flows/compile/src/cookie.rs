@@ -186,6 +186,10 @@ purposes! {
     RemoteGroupMet = 74, Group, "rule with this remote group";
     /// Both halves of a rule with an address group are met.
     RemoteAddressesMet = 75, AddressGroup, "rule with this address group";
+    /// What the rules of a set of groups allow.
+    Permit = 76, Group, "what rules of this group, or of others that its ports have, allow";
+    /// Connections that the rules of a set of groups allowed and would allow again.
+    Permitted = 77, Group, "connections that rules of this group, or of others that its ports have, allowed";
 }
 
 macro_rules! reasons {

@@ -36,7 +36,8 @@ pub(crate) mod ct_state {
         matching.with_masked(Field::CtState, NEW | TRACKED, NEW | INVALID | TRACKED)
     }
 
-    /// Belongs to a connection, or may begin one: conntrack knows the connection's first packet.
+    /// Belongs to a connection, or may begin one: conntrack knows the connection's first packet, and a switch wants to
+    /// hear that before it matches what of.
     pub(crate) fn known(matching: Match) -> Match {
         matching.with_masked(Field::CtState, TRACKED, INVALID | TRACKED)
     }
@@ -49,6 +50,16 @@ pub(crate) mod ct_state {
     /// Goes the way of the connection's first packet, or may be one.
     pub(crate) fn forward(matching: Match) -> Match {
         matching.with_masked(Field::CtState, TRACKED, REPLY | INVALID | TRACKED)
+    }
+
+    /// An error about the answers of a connection.
+    pub(crate) fn related_forward(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, RELATED | TRACKED, REPLY | RELATED | INVALID | TRACKED)
+    }
+
+    /// Belongs to a connection that was remembered.
+    pub(crate) fn remembered(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, TRACKED, NEW | INVALID | TRACKED)
     }
 
     /// Answers a connection's packets, and is no error about them.
@@ -66,6 +77,11 @@ pub(crate) mod ct_state {
         matching.with_masked(Field::CtState, ESTABLISHED | TRACKED, NEW | ESTABLISHED | REPLY | INVALID | TRACKED)
     }
 
+    /// Answers a connection's packets, which goes on.
+    pub(crate) fn established_answer(matching: Match) -> Match {
+        matching.with_masked(Field::CtState, ESTABLISHED | REPLY | TRACKED, ESTABLISHED | REPLY | INVALID | TRACKED)
+    }
+
     /// Is an error about a connection.
     pub(crate) fn related(matching: Match) -> Match {
         matching.with_masked(Field::CtState, RELATED | TRACKED, RELATED | INVALID | TRACKED)
@@ -74,6 +90,24 @@ pub(crate) mod ct_state {
     /// Belongs to no connection and cannot begin one.
     pub(crate) fn invalid(matching: Match) -> Match {
         matching.with_masked(Field::CtState, INVALID | TRACKED, INVALID | TRACKED)
+    }
+}
+
+/// Fragments (ovs-fields(7), `ip_frag`): a switch sees no ports in them, not even in the first one.
+pub(crate) mod fragment {
+    use weir_openflow::{Field, Match};
+
+    const ANY: u128 = 1;
+    const LATER: u128 = 2;
+
+    /// Matches fragments.
+    pub(crate) fn any(matching: Match) -> Match {
+        matching.with_masked(Field::IpFrag, ANY, ANY)
+    }
+
+    /// Matches all fragments but the first.
+    pub(crate) fn later(matching: Match) -> Match {
+        matching.with_masked(Field::IpFrag, ANY | LATER, ANY | LATER)
     }
 }
 

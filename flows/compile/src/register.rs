@@ -3,7 +3,7 @@
 use crate::Bridge;
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use weir_model::{Direction, MacAddress, NetworkKey, PortKey, RouterKey, SetKey, Zone};
+use weir_model::{Direction, Generation, MacAddress, NetworkKey, PortKey, RouterKey, SetKey, Zone};
 use weir_openflow::{Action, Field, Match, Subfield};
 
 /// What can stand in a register.
@@ -27,6 +27,13 @@ impl Number for PortKey {
 impl Number for SetKey {
     fn number(self) -> u128 {
         u128::from(self.0)
+    }
+}
+
+/// The highest bit is always set, which tells a generation from none.
+impl Number for Generation {
+    fn number(self) -> u128 {
+        u128::from(1 << 31 | self.0)
     }
 }
 
@@ -181,6 +188,24 @@ pub const INITIATOR: Register<PortKey> = Register::new("initiator", Field::CtLab
 /// address.
 pub const RESPONDER: Register<PortKey> = Register::new("responder", Field::CtLabel, 32, 32);
 
+/// The generation of the rules that let the connection out, as the connection's label keeps it; 0 if none did here.
+pub const EGRESS_GENERATION: Register<Generation> = Register::new("egress_generation", Field::CtLabel, 64, 32);
+
+/// The generation of the rules that let the connection in, as the connection's label keeps it; 0 if none did here.
+pub const INGRESS_GENERATION: Register<Generation> = Register::new("ingress_generation", Field::CtLabel, 96, 32);
+
+/// The generation of the egress rules that allow the packet now; 0 if none were asked.
+pub const LETS_OUT: Register<Generation> = Register::new("lets_out", Field::Reg6, 0, 32);
+
+/// Whether egress rules allow the packet now: the bit that every generation has.
+pub const IS_LET_OUT: Register<bool> = Register::new("lets_out", Field::Reg6, 31, 1);
+
+/// The generation of the ingress rules that allow the packet now; 0 if none were asked.
+pub const LETS_IN: Register<Generation> = Register::new("lets_in", Field::Reg12, 0, 32);
+
+/// Whether ingress rules allow the packet now: the bit that every generation has.
+pub const IS_LET_IN: Register<bool> = Register::new("lets_in", Field::Reg12, 31, 1);
+
 /// No port.
 pub const NO_PORT: PortKey = PortKey(0);
 
@@ -199,36 +224,66 @@ pub const DESTINATION_SET: Register<SetKey> = Register::new("destination_set", F
 /// The bits of the receiver's set that its key can have.
 pub const DESTINATION_SET_KEY: Register<SetKey> = Register::new("destination_set", Field::Reg4, 0, 24);
 
-/// Whose rules are asked, and which of them.
+/// Where the addresses and ports stand that rules are asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// In the packet.
+    Packet,
+    /// In what conntrack keeps of the first packet of the connection, whichever way this packet goes.
+    Connection,
+}
+
+/// Which rules of a set are asked, and about what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The direction of the rules.
+    pub direction: Direction,
+    /// What the rules are asked about.
+    pub view: View,
+}
+
+impl Number for Question {
+    fn number(self) -> u128 {
+        let ingress = u128::from(self.direction == Direction::Ingress);
+        u128::from(self.view == View::Connection) << 1 | ingress
+    }
+}
+
+/// Whose rules are asked, which of them, and about what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subject {
     /// The set.
     pub set: SetKey,
-    /// The direction of the rules.
-    pub direction: Direction,
+    /// The question.
+    pub question: Question,
 }
 
-/// The bit of the subject that says ingress.
-const INGRESS_BIT: u32 = 24;
+/// Where the question stands in the subject.
+const QUESTION_BIT: u16 = 24;
 
 impl Number for Subject {
     fn number(self) -> u128 {
-        let ingress = u128::from(self.direction == Direction::Ingress);
-        ingress << INGRESS_BIT | u128::from(self.set.0)
+        self.question.number() << QUESTION_BIT | u128::from(self.set.0)
     }
 }
 
-/// Whose rules are asked. The whole register, so that flows match it without a mask.
+/// What rules are asked. The whole register, so that flows match it without a mask.
 pub const SUBJECT: Register<Subject> = Register::new("subject", Field::Reg5, 0, 32);
 
 /// The set within the subject.
 pub const SUBJECT_SET: Register<SetKey> = Register::new("subject_set", Field::Reg5, 0, 24);
 
+/// The question within the subject.
+pub const SUBJECT_QUESTION: Register<Question> = Register::new("subject_question", Field::Reg5, QUESTION_BIT, 2);
+
 /// The direction within the subject: set for ingress rules.
-pub const SUBJECT_INGRESS: Register<bool> = Register::new("subject_ingress", Field::Reg5, INGRESS_BIT as u16, 1);
+pub const SUBJECT_INGRESS: Register<bool> = Register::new("subject_ingress", Field::Reg5, QUESTION_BIT, 1);
+
+/// The view within the subject: set for that of the connection.
+pub const SUBJECT_CONNECTION: Register<bool> = Register::new("subject_connection", Field::Reg5, QUESTION_BIT + 1, 1);
 
 /// The conntrack zone that the packet's connection is in.
-pub const ZONE: Register<Zone> = Register::new("zone", Field::Reg6, 0, 16);
+pub const ZONE: Register<Zone> = Register::new("zone", Field::Reg14, 16, 16);
 
 /// The router that the packet is in.
 pub const ROUTER: Register<RouterKey> = Register::new("router", Field::Reg7, 0, 32);
@@ -309,7 +364,7 @@ impl Number for Punt {
 }
 
 /// What the controller is asked about the packet.
-pub const PUNT: Register<Punt> = Register::new("punt", Field::Reg12, 0, 32);
+pub const PUNT: Register<Punt> = Register::new("punt", Field::Reg2, 24, 8);
 
 /// What crosses the patch between the bridges, as the whole packet mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -472,6 +527,30 @@ pub const REGISTERS: &[RegisterUse] = &[
         meaning: "Key of the port that the connection was begun to; 0 when several ports share the address.",
     },
     RegisterUse {
+        name: EGRESS_GENERATION.name,
+        bits: EGRESS_GENERATION.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Generation of the rules that let the connection out; 0 if none did on this hypervisor.",
+    },
+    RegisterUse {
+        name: INGRESS_GENERATION.name,
+        bits: INGRESS_GENERATION.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Generation of the rules that let the connection in; 0 if none did on this hypervisor.",
+    },
+    RegisterUse {
+        name: LETS_OUT.name,
+        bits: LETS_OUT.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Generation of the egress rules that allow the packet; 0 if none were asked.",
+    },
+    RegisterUse {
+        name: LETS_IN.name,
+        bits: LETS_IN.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "Generation of the ingress rules that allow the packet; 0 if none were asked.",
+    },
+    RegisterUse {
         name: SOURCE_SET_KEY.name,
         bits: SOURCE_SET_KEY.bits,
         bridge: Some(Bridge::Integration),
@@ -494,6 +573,12 @@ pub const REGISTERS: &[RegisterUse] = &[
         bits: SUBJECT_INGRESS.bits,
         bridge: Some(Bridge::Integration),
         meaning: "The ingress rules are asked, not the egress rules.",
+    },
+    RegisterUse {
+        name: SUBJECT_CONNECTION.name,
+        bits: SUBJECT_CONNECTION.bits,
+        bridge: Some(Bridge::Integration),
+        meaning: "The rules are asked about the connection's first packet, not about this one.",
     },
     RegisterUse {
         name: ZONE.name,
@@ -565,9 +650,14 @@ mod tests {
     fn no_bit_has_two_meanings() {
         let mut taken = std::collections::BTreeMap::new();
         for one in REGISTERS {
-            let mask = taken.entry(one.bits.field).or_insert(0);
-            assert_eq!(*mask & one.bits.mask(), 0, "{} overlaps", one.name);
-            *mask |= one.bits.mask();
+            // The 64 bits of xreg7 are those of reg14 and reg15.
+            let (field, mask) = match one.bits.field {
+                Field::Reg14 => (Field::Xreg7, one.bits.mask() << 32),
+                field => (field, one.bits.mask()),
+            };
+            let others = taken.entry(field).or_insert(0);
+            assert_eq!(*others & mask, 0, "{} overlaps", one.name);
+            *others |= mask;
         }
     }
 

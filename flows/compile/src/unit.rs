@@ -48,6 +48,8 @@ pub enum Unit {
     Rules(SetKey),
     /// An address that rules of a set know by a remote group or an address group.
     Remote(SetKey, IpNet),
+    /// What the rules of a set of security groups allow, and the connections that they allowed before.
+    Generation(SetKey),
 }
 
 /// Who holds a unit, as a rule over the topology.
@@ -95,7 +97,17 @@ impl Unit {
             | Self::Mtu(_)
             | Self::NextHop(_)
             | Self::Rules(_)
-            | Self::Remote(..) => matches!(bridge, Bridge::Integration),
+            | Self::Remote(..)
+            | Self::Generation(_) => matches!(bridge, Bridge::Integration),
+        }
+    }
+
+    /// The set of security groups that the unit is of.
+    #[must_use]
+    pub const fn set(self) -> Option<SetKey> {
+        match self {
+            Self::Rules(set) | Self::Remote(set, _) | Self::Generation(set) => Some(set),
+            _ => None,
         }
     }
 
@@ -129,6 +141,7 @@ impl fmt::Display for Unit {
             Self::NextHop(port) => write!(f, "next hop {port}"),
             Self::Rules(set) => write!(f, "rules of set {set}"),
             Self::Remote(set, address) => write!(f, "{address} as remote of set {set}"),
+            Self::Generation(set) => write!(f, "generation of the rules of set {set}"),
         }
     }
 }

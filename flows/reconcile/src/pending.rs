@@ -75,7 +75,8 @@ impl Pending {
         self.revision
     }
 
-    /// Takes everything out, in the order in which a switch must see it.
+    /// Takes everything out, in the order in which a switch must see it. All flows go out before any comes in, and they
+    /// come in table by table: where this is too much for one bundle, some tables rely on those before them.
     pub(crate) fn take(&mut self) -> (Option<u64>, Vec<EncodedEdit>) {
         let mut edits = Vec::with_capacity(self.slots.len());
         for slot in std::mem::take(&mut self.slots).into_values() {
@@ -139,6 +140,30 @@ mod tests {
 
     fn encoded(edits: &[FlowEdit]) -> Arc<[EncodedEdit]> {
         edits.iter().map(|edit| EncodedEdit::encode(edit).expect("a small edit")).collect()
+    }
+
+    #[test]
+    fn flows_go_out_first_and_come_in_table_by_table() {
+        let flow = |table, number| Flow::new(TableId(table), 1, Match::new().with(Field::Reg0, number));
+        let edits = [
+            FlowEdit::AddFlow(flow(51, 1)),
+            FlowEdit::AddFlow(flow(50, 2)),
+            FlowEdit::DeleteFlow(flow(51, 3).key),
+            FlowEdit::DeleteFlow(flow(50, 4).key),
+            FlowEdit::AddFlow(flow(50, 1)),
+        ];
+        let mut pending = Pending::default();
+        pending.merge(1, &[encoded(&edits)]);
+        let order: Vec<_> =
+            pending.take().1.iter().map(|edit| (edit.phase(), edit.decode().expect("our own edit"))).collect();
+        let table = |edit: &FlowEdit| match edit {
+            FlowEdit::AddFlow(flow) => flow.key.table.0,
+            FlowEdit::DeleteFlow(key) => key.table.0,
+            other => panic!("{other:?}"),
+        };
+        let seen: Vec<_> = order.iter().map(|(phase, edit)| (*phase, table(edit))).collect();
+        let (out, into) = (Phase::DeleteFlow, Phase::AddFlow);
+        assert_eq!(seen, [(out, 50), (out, 51), (into, 50), (into, 50), (into, 51)]);
     }
 
     proptest! {

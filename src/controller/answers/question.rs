@@ -67,13 +67,13 @@ mod tests {
         let at_router = from_port.clone().with(Field::Reg7, 3).with(Field::Reg13, 9).with(Field::Metadata, 11);
         let (router, arrival, network) = (RouterKey(3), NetworkKey(9), NetworkKey(11));
         let cases = [
-            (from_port.clone().with(Field::Reg12, 1), Question::Dhcpv4),
-            (from_port.clone().with(Field::Reg12, 2), Question::Dhcpv6),
-            (from_port.clone().with(Field::Reg12, 3), Question::RouterSolicitation),
-            (at_router.clone().with(Field::Reg12, 4), Question::TimeExceeded { router, arrival }),
-            (at_router.clone().with(Field::Reg12, 5), Question::NoRoute { router, arrival }),
-            (at_router.clone().with(Field::Reg12, 6), Question::HostUnreachable { router, arrival }),
-            (at_router.with(Field::Reg12, 7), Question::TooBig { router, arrival, network }),
+            (from_port.clone().with(Field::Reg2, 1 << 24), Question::Dhcpv4),
+            (from_port.clone().with(Field::Reg2, 2 << 24), Question::Dhcpv6),
+            (from_port.clone().with(Field::Reg2, 3 << 24), Question::RouterSolicitation),
+            (at_router.clone().with(Field::Reg2, 4 << 24), Question::TimeExceeded { router, arrival }),
+            (at_router.clone().with(Field::Reg2, 5 << 24), Question::NoRoute { router, arrival }),
+            (at_router.clone().with(Field::Reg2, 6 << 24), Question::HostUnreachable { router, arrival }),
+            (at_router.with(Field::Reg2, 7 << 24), Question::TooBig { router, arrival, network }),
         ];
         for (metadata, question) in cases {
             assert_eq!(read(&packet(metadata)), Some(Asked { asker: PortKey(5), question, port: PortNo(7) }));
@@ -86,9 +86,9 @@ mod tests {
         let cases = [
             Match::new(),
             from_port.clone(),
-            from_port.clone().with(Field::Reg12, 8),
-            Match::new().in_port(PortNo(7)).with(Field::Reg12, 1),
-            Match::new().in_port(PortNo::CONTROLLER).with(Field::Reg0, 5).with(Field::Reg12, 1),
+            from_port.clone().with(Field::Reg2, 8 << 24),
+            Match::new().in_port(PortNo(7)).with(Field::Reg2, 1 << 24),
+            Match::new().in_port(PortNo::CONTROLLER).with(Field::Reg0, 5).with(Field::Reg2, 1 << 24),
         ];
         for metadata in cases {
             assert_eq!(read(&packet(metadata)), None);

@@ -109,7 +109,7 @@ impl Scene {
     }
 
     fn ask(&mut self, punt: u128, asker: PortKey, packet: &[u8]) -> Vec<PacketOut> {
-        let metadata = Match::new().in_port(VIF).with(Field::Reg0, asker.0.into()).with(Field::Reg12, punt);
+        let metadata = Match::new().in_port(VIF).with(Field::Reg0, asker.0.into()).with(Field::Reg2, punt << 24);
         let packet = PacketIn {
             packet: Bytes::copy_from_slice(packet),
             full_len: packet.len() as u32,

@@ -131,10 +131,24 @@ impl Stage {
         self.holder(address).mac_address.link_local().to_string()
     }
 
-    /// What a connection is labelled with that one port began to another.
+    /// What a connection is labelled with that one port began to another, by rules that name no groups.
     fn label(&self, initiator: &str, responder: &str) -> String {
-        let [initiator, responder] = [initiator, responder].map(|address| u64::from(self.holder(address).key.0));
-        format!("ct_label={:#x}", responder << 32 | initiator)
+        let [out, into] = [initiator, responder].map(|address| self.generation(address));
+        format!("ct_label={:#x}", into << 96 | out << 64 | self.ends(initiator, responder))
+    }
+
+    /// The generation of the rules of a port, as labels keep it; 0 if the port is not here.
+    fn generation(&self, address: &str) -> u128 {
+        let (port, topology) = (self.holder(address), &self.cloud.topology);
+        let is_here = topology.bound_host(port).is_some_and(|host| host.name.as_str() == "host1");
+        let set = topology.set_of(port).filter(|_| is_here);
+        set.and_then(|set| set.generation).map_or(0, |generation| 1 << 31 | u128::from(generation.0))
+    }
+
+    /// What a connection is labelled with, but for the rules that allowed it.
+    fn ends(&self, initiator: &str, responder: &str) -> u128 {
+        let [begun_by, begun_to] = [initiator, responder].map(|address| u128::from(self.holder(address).key.0));
+        begun_to << 32 | begun_by
     }
 
     fn holder(&self, address: &str) -> &Port {
@@ -198,10 +212,14 @@ impl Trace {
         &self.actions[self.actions.len() - 1]
     }
 
-    /// How often the rules of a subject are asked.
-    fn asked(&self, subject: &str) -> usize {
+    /// How often the rules of a set are asked, with the bit 24 set for its ingress rules.
+    fn asked(&self, subject: u32) -> usize {
         let asked = self.told.lines().filter(|line| line.trim_start().starts_with("50. "));
-        asked.filter(|line| line.contains(&format!("reg5={subject},"))).count()
+        let of = |line: &str| {
+            let (_, rest) = line.split_once("reg5=0x")?;
+            u32::from_str_radix(&rest[..rest.find([',', '/'])?], 16).ok()
+        };
+        asked.filter(|line| of(line).is_some_and(|asked| asked & 0x1ff_ffff == subject)).count()
     }
 
     /// The zone in which conntrack is asked first.

@@ -6,8 +6,10 @@ const WEB: &str = "in_port=tap1,dl_src=aa:00:00:00:00:01";
 
 /// The kind of question that a packet goes to the controller with.
 fn punted(trace: &Trace) -> Option<u32> {
-    let mut kinds =
-        trace.told.lines().filter_map(|line| line.trim().strip_prefix("set_field:0x")?.strip_suffix("->reg12"));
+    let mut kinds = trace
+        .told
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("set_field:0x")?.strip_suffix("000000/0xff000000->reg2"));
     let kind = kinds.next_back().map(|kind| u32::from_str_radix(kind, 16).expect("a number"));
     kind.filter(|_| trace.end().contains("controller("))
 }
@@ -36,7 +38,10 @@ fn a_port_elsewhere_is_reached_through_its_own_networks_tunnel() {
     let gateway = stage.mac("10.0.0.1");
     let trace =
         stage.trace(&format!("{WEB},udp,dl_dst={gateway},nw_src=10.0.0.11,nw_dst=10.0.1.13,nw_ttl=64"), "trk,new");
-    println!("{}", trace.told);
+    assert_eq!(trace.lookups(), 1, "{}", trace.told);
+    assert!(trace.told.contains("set_field:0x2->tun_id") && trace.told.contains("set_field:192.0.2.2->tun_dst"));
+    assert!(trace.left().contains("dl_dst=aa:00:00:00:00:03") && trace.left().contains("nw_ttl=63"), "{}", trace.told);
+    assert!(!trace.drops(), "{}", trace.told);
 }
 
 #[test]

@@ -1,12 +1,21 @@
 //! A rule that goes takes its connections with it, and no others.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use weir::cli::lab::wait::Look;
 
 use super::super::conversation::{Connection, Exchange, Heard, PATIENCE, Talk, talk};
 use super::super::stream::Stream;
-use super::super::world::{Tested, World};
-use super::{allow, expect, group, soon};
+use super::super::world::{Failure, Tested, World, address};
+use super::{allow, connections_of, expect, group, soon};
+
+/// The generation of rules that let a connection in, as its label keeps it.
+fn ingress_generation(connection: &str) -> Option<u128> {
+    let (_, rest) = connection.split_once("labels=0x")?;
+    let label = u128::from_str_radix(rest.split([',', ' ']).next()?, 16).ok()?;
+    Some(label >> 96)
+}
 
 #[test]
 fn a_deleted_rule_ends_its_connections_both_ways_and_no_others() -> Tested {
@@ -38,9 +47,21 @@ fn a_deleted_rule_ends_its_connections_both_ways_and_no_others() -> Tested {
         pairs.push((client, connection, exchange));
     }
 
+    // Connections are judged anew when a rule goes, and once they were they are known to be allowed again.
+    let allowed_by = || -> Result<BTreeSet<u128>, Failure> {
+        let lines = connections_of(&world, "h1", address(&server, false)?)?;
+        let labels = lines.iter().filter(|line| line.contains("orig=(") && line.contains("dport=7001)"));
+        labels.map(|line| ingress_generation(line).ok_or_else(|| line.as_str().into())).collect()
+    };
+    let generations = allowed_by()?;
+    assert!(generations.len() == 1 && !generations.contains(&0), "{generations:?}");
     for id in &ids {
         tenant.api.delete("security-group-rules", id)?;
     }
+    soon(&world, "the next generation", || {
+        let now = allowed_by()?;
+        Ok(now.len() == 1 && now.is_disjoint(&generations))
+    })?;
     for (client, connection, exchange) in &mut pairs {
         // The server's side first, so that nothing that the client sends could be what ends it.
         soon(&world, "the end of datagrams", || Ok(!exchange.answers()?))?;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use weir::cli::lab::LabError;
 
-use super::super::conversation::{Connection, Heard, Talk, icmp, packet_arrives, sctp, talk};
+use super::super::conversation::{Connection, Exchange, Heard, Talk, icmp, packet_arrives, sctp, talk};
 use super::super::world::{Failure, Tenant, Tested, World, address};
 use super::{allow, expect, group, soon};
 
@@ -66,6 +66,43 @@ fn ports_types_and_prefixes_are_held_to() -> Tested {
         assert!(packet_arrives(client, &server, false, ICMP, &timestamp)?, "a timestamp request");
     }
     expect("ping by prefix", || talk(Talk::Ping, &near, &server, false), Heard::Nothing)
+}
+
+#[test]
+fn datagrams_of_several_fragments_are_held_to_ports_too() -> Tested {
+    let mut world = World::new(2)?;
+    let tenant = world.tenant(1)?;
+    let servers = group(&tenant.api, "servers")?;
+    let mut rules = Vec::new();
+    for ethertype in ["IPv4", "IPv6"] {
+        let rule = json!({"ethertype": ethertype, "protocol": "udp", "port_range_min": 9000, "port_range_max": 9003});
+        rules.push(allow(&tenant.api, &servers, rule)?);
+    }
+    let server = world.boot_with(&tenant, "server", "h1", 11, json!({"security_groups": [servers]}))?;
+    let near = world.boot(&tenant, "near", "h1", 12)?;
+    let far = world.boot(&tenant, "far", "h2", 13)?;
+    let fragmented = |client, port, ipv6| -> Result<Exchange, Failure> {
+        Ok(Exchange::open(client, &server, port, ipv6)?.of_length(4000))
+    };
+    let mut under_way = Vec::new();
+    for (client, port) in [(&near, 9001), (&far, 9002)] {
+        for ipv6 in [false, true] {
+            let mut exchange = fragmented(client, port, ipv6)?;
+            let what = format!("{} to port {port}, IPv6: {ipv6}", client.name());
+            soon(&world, &what, || exchange.asks())?;
+            soon(&world, &what, || exchange.answers())?;
+            under_way.push(exchange);
+            assert!(!fragmented(client, 9004, ipv6)?.asks()?, "a port that no rule allows");
+        }
+    }
+    for rule in &rules {
+        tenant.api.delete("security-group-rules", rule)?;
+    }
+    for exchange in &mut under_way {
+        soon(&world, "the end", || Ok(!exchange.asks()?))?;
+        assert!(!exchange.answers()?);
+    }
+    Ok(())
 }
 
 /// Puts addresses into an address group, or takes them out.

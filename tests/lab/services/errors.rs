@@ -1,7 +1,7 @@
 //! What routers say of packets that they cannot pass on.
 
 use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use weir::cli::lab::wait::Look;
 use weir::cli::lab::{DEVICE, LabError, Vm};
 
+use super::super::conversation::listen;
 use super::super::world::{Failure, Tested, World, id};
 use super::{Net, own};
 
@@ -120,7 +121,7 @@ fn each_router_of_a_chain_says_who_it_is() -> Tested {
 /// Sends a stream from one VM to another and returns how much arrived.
 fn stream(from: &Vm, to: &Vm, ipv6: bool) -> Result<usize, Failure> {
     let target = SocketAddr::new(own(to, ipv6)?, PORT);
-    let listener = to.namespace().within(|| TcpListener::bind(target))??;
+    let listener = listen(to, target, Duration::from_secs(5))?;
     let mut sender = from.namespace().connect(target, Duration::from_secs(5))?;
     let (mut receiver, _) = listener.accept()?;
     receiver.set_read_timeout(Some(Duration::from_secs(10)))?;

@@ -4,12 +4,15 @@ use crate::allocate::next_key;
 use crate::change::{Change, Commit, Diff, Subject};
 use crate::logical::is_network_owner;
 use crate::{
-    AddressGroup, Counters, HostKey, Hypervisor, Network, NetworkId, Port, PortId, RecordKey, Rejection, Revision,
-    Router, RouterId, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecuritySet, SetKey, Subnet, SubnetId,
-    Timestamp, Topology, Vif, Zones,
+    AddressGroup, Counters, Generation, HostKey, Hypervisor, Network, NetworkId, Port, PortId, RecordKey, Rejection,
+    Revision, Router, RouterId, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecuritySet, SetKey, Subnet,
+    SubnetId, Timestamp, Topology, Vif, Zones,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// The beginning of 2026, in seconds since the Unix epoch.
+const FIRST_GENERATION: u64 = 1_767_225_600;
 
 /// The copy that a command works on, and what it has changed so far. Dropped if it is refused.
 pub(crate) struct Draft {
@@ -119,11 +122,30 @@ impl Draft {
             Some(key) => {
                 counters.set = key;
                 self.write_counters(counters);
-                let set = SecuritySet { key: SetKey(key), groups };
+                let set = SecuritySet { key: SetKey(key), groups, generation: Some(self.next_generation()) };
                 self.write(Change::SecuritySet(Diff { before: None, after: Some(Arc::new(set)) }));
             }
             None => self.refusal = Some(Rejection::NumbersExhausted("set of security groups")),
         }
+    }
+
+    /// Goes on to the next generation of a set's rules.
+    pub(crate) fn renew_set(&mut self, key: SetKey) {
+        let Some(before) = self.topology.security_sets.get(&key).cloned() else {
+            return;
+        };
+        let set = SecuritySet { generation: Some(self.next_generation()), ..SecuritySet::clone(&before) };
+        self.write(Change::SecuritySet(Diff { before: Some(before), after: Some(Arc::new(set)) }));
+    }
+
+    /// The next generation: no less than the time in seconds, so that a store that was restored or made anew does not
+    /// give numbers that switches know already. No connection is as old as the numbers need to go round.
+    fn next_generation(&mut self) -> Generation {
+        let mut counters = self.topology.counters;
+        let time = self.at.0.saturating_sub(FIRST_GENERATION) % u64::from(Generation::MAX);
+        counters.generation = (counters.generation % Generation::MAX + 1).max(time as u32);
+        self.write_counters(counters);
+        Generation(counters.generation)
     }
 
     /// Puts a network in the place of the one with its id. A record counts one revision a command.

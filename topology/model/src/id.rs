@@ -165,6 +165,11 @@ key! {
     SetKey, (1 << 24) - 1
 }
 key! {
+    /// A state of the rules of a set of security groups: 31 bits, cluster-wide. With each rule that goes a set gets a
+    /// generation that no set had before.
+    Generation, (1 << 31) - 1
+}
+key! {
     /// A conntrack zone of a hypervisor: 16 bits. Zone 0 is that of everybody else.
     Zone, (1 << 16) - 1
 }

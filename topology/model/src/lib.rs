@@ -31,9 +31,9 @@ pub use command::{
     Outcome, PortPatch, Request, RouterPatch, SecurityGroupPatch, SubnetPatch,
 };
 pub use id::{
-    AddressGroupId, AddressGroupKey, GroupKey, HostKey, HostName, NetworkId, NetworkKey, PortId, PortKey, ProjectId,
-    Revision, RouterId, RouterKey, RuleKey, SecurityGroupId, SecurityGroupRuleId, SegmentId, SetKey, SubnetId,
-    Timestamp, Vni, Zone,
+    AddressGroupId, AddressGroupKey, Generation, GroupKey, HostKey, HostName, NetworkId, NetworkKey, PortId, PortKey,
+    ProjectId, Revision, RouterId, RouterKey, RuleKey, SecurityGroupId, SecurityGroupRuleId, SegmentId, SetKey,
+    SubnetId, Timestamp, Vni, Zone,
 };
 pub use limits::Limits;
 pub use logical::{

@@ -24,6 +24,10 @@ impl Topology {
             topology.take_in(record)?;
         }
         topology.check_sets()?;
+        // A version that knew nothing of generations left the sets' but not the counter.
+        let given =
+            topology.security_sets.values().filter_map(|set| set.generation).map(|generation| generation.0).max();
+        topology.counters.generation = topology.counters.generation.max(given.unwrap_or(0));
         Ok(topology)
     }
 

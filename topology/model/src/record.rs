@@ -32,6 +32,8 @@ pub struct Counters {
     pub rule: u32,
     /// Of sets of security groups; 0 if none was given.
     pub set: u32,
+    /// Of generations of rules; 0 if none was given.
+    pub generation: u32,
     /// Of address groups; 0 if none was given.
     pub address_group: u32,
 }

@@ -75,7 +75,7 @@ impl Unit {
             | Self::Mtu(_)
             | Self::NextHop(_) => &routing::Routing,
             Self::Zone(..) => &zone::Zones,
-            Self::Rules(_) | Self::Remote(..) => &security::Security,
+            Self::Rules(_) | Self::Remote(..) | Self::Generation(_) => &security::Security,
             Self::Flood(_) | Self::FloodMember(..) => &flood::Broadcast,
             Self::Vtep(_) | Self::NetworkTunnel(_) | Self::PortTunnel(_) => &tunnel::Tunnel,
         }

@@ -179,6 +179,12 @@ mod tests {
         }
     }
 
+    /// See the table's declaration.
+    #[test]
+    fn the_generation_of_rules_is_told_by_a_later_table() {
+        assert!(Table::Permit.id() > Table::Rules.id());
+    }
+
     /// The tables that packets come to from one, itself included.
     fn reached(from: Table) -> BTreeSet<Table> {
         let (mut seen, mut ways) = (BTreeSet::new(), vec![from]);

@@ -67,6 +67,8 @@ pub enum Table {
     Commit,
     /// br-int: rules of security groups.
     Rules,
+    /// br-int: what rules of security groups allow.
+    Permit,
     /// br-int: hands a packet to the controller.
     Punt,
     /// br-int: the way to a port.

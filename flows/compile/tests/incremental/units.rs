@@ -5,12 +5,13 @@ use crate::cloud::{
     router_id, rule_id, subnet_id, update_port,
 };
 use std::collections::BTreeMap;
+use weir_compile::register::ZONE;
 use weir_compile::{Applied, Bridge, Delta, Unit};
 use weir_model::{
     Command, Direction, Ethertype, NewInterface, NewRouter, NewSecurityGroup, NewSecurityGroupRule, NewSubnet, PortKey,
     PortPatch, PortStatus, Protocol, Remote,
 };
-use weir_openflow::{Action, Field, FlowTable};
+use weir_openflow::{Action, FlowTable};
 
 /// Three hypervisors; ports 1 and 2 on the first two in network 1, port 3 on the third in network 2.
 fn cloud() -> Cloud {
@@ -115,7 +116,7 @@ fn a_moved_port_leaves_nothing_behind() {
 
 /// The tables without the numbers of conntrack zones, which are not given again at once.
 fn but_for_zones(mut tables: BTreeMap<Bridge, FlowTable>) -> BTreeMap<Bridge, FlowTable> {
-    let is_zone = |action: &Action| matches!(action, Action::SetField { field: Field::Reg6, .. });
+    let is_zone = |action: &Action| matches!(action, Action::SetField { field, .. } if *field == ZONE.bits().field);
     for flow in tables.values_mut().flat_map(|table| table.flows.values_mut()) {
         flow.instructions.apply.retain(|action| !is_zone(action));
     }
@@ -145,7 +146,7 @@ fn rules_that_no_port_is_held_to_any_more_may_go_later_and_nothing_else_may() {
     let old = cloud.topology.set_of(cloud.topology.port(port_id(1)).expect("the port is there")).expect("a set").key;
     let other = PortPatch { security_groups: Some(vec![group_id(1)]), ..PortPatch::default() };
     let applied = cloud.command(update_port(1, other));
-    let is_old = |delta: &Delta| matches!(delta.unit, Unit::Rules(set) | Unit::Remote(set, _) if set == old);
+    let is_old = |delta: &Delta| matches!(delta.unit, Unit::Rules(set) | Unit::Remote(set, _) | Unit::Generation(set) if set == old);
     let (waiting, at_once): (Vec<&Delta>, Vec<&Delta>) = applied.deltas.iter().partition(|delta| delta.can_wait);
     assert!(!waiting.is_empty() && waiting.iter().all(|delta| is_old(delta) && delta.recipients.iter().eq([first])));
     assert!(at_once.iter().all(|delta| !(is_old(delta) && delta.recipients.contains(first))));

@@ -1,6 +1,8 @@
 //! Security groups, their rules, and the sets of groups that ports have.
 
-use crate::{AddressGroupId, GroupKey, ProjectId, RuleKey, SecurityGroupId, SecurityGroupRuleId, SetKey, Timestamp};
+use crate::{
+    AddressGroupId, Generation, GroupKey, ProjectId, RuleKey, SecurityGroupId, SecurityGroupRuleId, SetKey, Timestamp,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -126,4 +128,8 @@ pub struct SecuritySet {
     pub key: SetKey,
     /// The groups, by id.
     pub groups: BTreeSet<SecurityGroupId>,
+    /// Since when no rule has gone: what a rule allowed in this generation it still allows, unless it names a group of
+    /// addresses. None for sets of a store from before there were generations.
+    #[serde(default)]
+    pub generation: Option<Generation>,
 }

@@ -3,6 +3,7 @@
 mod address_group;
 mod addressing;
 mod completion;
+mod generation;
 mod interface;
 mod network;
 mod physical;
@@ -26,6 +27,7 @@ impl Topology {
     pub fn transact(&self, request: Request) -> Result<(Self, Commit, Outcome), Rejection> {
         let mut draft = Draft::new(self.clone(), request.at);
         let outcome = carry_out(&mut draft, request.command)?;
+        generation::follow(&mut draft, self);
         zone::follow(&mut draft, self)?;
         let (topology, commit) = draft.finish()?;
         Ok((topology, commit, outcome))

@@ -1,7 +1,7 @@
 //! What holds whatever is asked, in whatever order.
 
 use crate::cloud::{grp, host, net, prt, sub};
-use crate::security_property::{check_security, check_zones_after, groups, security_commands};
+use crate::security_property::{check_generations_after, check_security, check_zones_after, groups, security_commands};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use weir_model::{
     AllocationPool, Command, Counters, HypervisorFact, Ipv6Mode, Limits, Liveness, MacAddress, NetworkPatch,
     NewAddressPair, NewFixedIp, NewNetwork, NewPort, NewSecurityGroup, NewSubnet, Port, PortPatch, PortStatus, Record,
-    RecordKey, Request, Segment, SubnetPatch, Timestamp, Topology, Vif, VifType, Vni, VnicType, Zones,
+    RecordKey, Request, SecuritySet, Segment, SubnetPatch, Timestamp, Topology, Vif, VifType, Vni, VnicType, Zones,
 };
 
 const NETWORKS: u128 = 3;
@@ -435,6 +435,7 @@ fn step(topology: &Topology, store: &mut BTreeMap<RecordKey, Record>, request: R
     let records: BTreeMap<_, _> = after.records().map(|it| (it.key(), it)).collect();
     assert_eq!(*store, records);
     check_zones_after(topology, &after, flushes);
+    check_generations_after(topology, &after);
     after
 }
 
@@ -488,10 +489,13 @@ fn commands(most: usize) -> impl Strategy<Value = Vec<Command>> {
     })
 }
 
-/// The records but for the numbers given last and the zones that wait to be flushed.
+/// The records but for the numbers given last, the generations of rules and the zones that wait to be flushed.
 fn bare(topology: &Topology) -> Vec<Record> {
     let kept = topology.records().filter_map(|record| match record {
         Record::Counters(_) => None,
+        Record::SecuritySet(set) => {
+            Some(Record::SecuritySet(Arc::new(SecuritySet { generation: None, ..SecuritySet::clone(&set) })))
+        }
         Record::Zones(zones) if zones.of.is_empty() => None,
         Record::Zones(zones) => {
             let (of, host) = (zones.of.clone(), zones.host);

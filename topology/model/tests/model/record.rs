@@ -61,11 +61,12 @@ fn the_form_of_a_record_is_fixed() {
         group: 6,
         rule: 7,
         set: 8,
+        generation: 10,
         address_group: 9,
     });
     assert_eq!(
         serde_json::to_string(&counters).expect("records have a text"),
-        r#"{"counters":{"network":1,"port":2,"host":3,"vni":4,"router":5,"group":6,"rule":7,"set":8,"address_group":9}}"#
+        r#"{"counters":{"network":1,"port":2,"host":3,"vni":4,"router":5,"group":6,"rule":7,"set":8,"generation":10,"address_group":9}}"#
     );
     let mut cloud = Cloud::default();
     cloud.network();
@@ -176,9 +177,9 @@ fn security_groups_that_contradict_each_other_are_refused() {
         AddressGroup { id: AddressGroupId(other), ..(**topology.address_group(agr(900)).expect("made")).clone() };
     assert_eq!(with(Record::AddressGroup(Arc::new(twin))), number(RecordKey::AddressGroup(AddressGroupId(other))));
 
-    let twin = SecuritySet { key: SetKey(9), groups: set.groups.clone() };
+    let twin = SecuritySet { key: SetKey(9), groups: set.groups.clone(), generation: None };
     assert_eq!(with(Record::SecuritySet(Arc::new(twin))), LoadError::Set(SetKey(9)));
-    let unused = SecuritySet { key: SetKey(9), groups: [].into() };
+    let unused = SecuritySet { key: SetKey(9), groups: [].into(), generation: None };
     assert_eq!(with(Record::SecuritySet(Arc::new(unused.clone()))), LoadError::Set(SetKey(9)));
     let lost = SecuritySet { groups: [SecurityGroupId(other)].into(), ..unused };
     let named = RecordKey::SecurityGroup(SecurityGroupId(other));

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weir_model::{
     AddressGroupPatch, Command, Direction, Ethertype, HostKey, HostName, NewAddressGroup, NewSecurityGroup,
-    NewSecurityGroupRule, Port, Protocol, Remote, SecurityGroupId, SecurityGroupPatch, SetKey, Topology, Zone,
+    NewSecurityGroupRule, Port, Protocol, Remote, SecurityGroupId, SecurityGroupPatch, SecurityGroupRuleId, SetKey,
+    Topology, Zone,
 };
 
 const GROUPS: u128 = 4;
@@ -227,6 +228,26 @@ pub(crate) fn check_zones_after(before: &Topology, after: &Topology, flushes: bo
         let lost = old.of.iter().filter(|(network, _)| !new.of.contains_key(network));
         assert!(lost.into_iter().all(|(_, zone)| new.unflushed.contains(zone)), "{old:?} {new:?}");
         assert!(flushes || old.unflushed.is_subset(&new.unflushed), "{old:?} {new:?}");
+    }
+}
+
+/// The rules of a set.
+fn rules(topology: &Topology, set: SetKey) -> BTreeSet<SecurityGroupRuleId> {
+    let groups = topology.security_set(set).into_iter().flat_map(|set| &set.groups);
+    groups.flat_map(|group| topology.rules_of(*group)).map(|rule| rule.id).collect()
+}
+
+/// What a commit may do to the generations of sets.
+pub(crate) fn check_generations_after(before: &Topology, after: &Topology) {
+    let given: BTreeSet<_> = after.security_sets().map(|set| set.generation.expect("every set has one")).collect();
+    assert_eq!(given.len(), after.security_sets().len(), "no two sets share a generation");
+    let known = before.counters().generation;
+    for new in after.security_sets() {
+        let generation = new.generation.expect("every set has one").0;
+        match before.security_set(new.key) {
+            Some(old) if rules(before, new.key).is_subset(&rules(after, new.key)) => assert_eq!(old, new),
+            _ => assert!(generation > known && generation <= after.counters().generation, "{new:?} {known}"),
+        }
     }
 }
 

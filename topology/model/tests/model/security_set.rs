@@ -2,7 +2,8 @@
 
 use crate::cloud::{Cloud, agr, exactly, fact, host, patched, project};
 use weir_model::{
-    Change, Command, NewAddressGroup, NewAddressPair, Port, PortPatch, Remote, SecurityGroupId, SetKey, Topology,
+    Change, Command, Counters, Limits, NewAddressGroup, NewAddressPair, Port, PortPatch, Record, Remote, Request,
+    SecurityGroupId, SetKey, Timestamp, Topology,
 };
 
 fn set(topology: &Topology, port: &Port) -> Option<SetKey> {
@@ -152,4 +153,56 @@ fn sets_are_found_by_what_their_rules_name() {
     let keys: Vec<_> = cloud.topology.sets_naming_addresses(agr(50)).map(|set| set.key.0).collect();
     assert_eq!(keys, [1]);
     assert_eq!(cloud.topology.sets_naming(one).count(), 0);
+}
+
+/// Whether the command gave the set another generation.
+fn renews(cloud: &mut Cloud, set: SetKey, command: Command) -> bool {
+    let generation = |cloud: &Cloud| cloud.topology.security_set(set).and_then(|set| set.generation);
+    let before = generation(cloud);
+    cloud.done(command);
+    assert!(before.is_some() && generation(cloud).is_some());
+    before != generation(cloud)
+}
+
+#[test]
+fn a_rule_that_goes_renews_the_sets_that_have_it_and_nothing_else_does() {
+    let mut cloud = Cloud::default();
+    let network = cloud.network();
+    let (asking, members) = (cloud.group(), cloud.group());
+    let own = cloud.port(network);
+    cloud.update_port(own.id, groups(&[asking]));
+    let set = set(&cloud.topology, &own).expect("a port with port security");
+    let rules = [cloud.new_rule(asking, |rule| rule.remote = Remote::Group(members)), cloud.new_rule(asking, |_| ())];
+    let ids = rules.each_ref().map(|rule| rule.id);
+    assert!(!renews(&mut cloud, set, Command::CreateSecurityGroupRules(rules.into())));
+    let member = cloud.port(network);
+    assert!(!renews(&mut cloud, set, patched(member.id, groups(&[members]))));
+    assert!(!renews(&mut cloud, set, Command::DeletePort { id: member.id, if_revision: None }));
+    assert!(renews(&mut cloud, set, Command::DeleteSecurityGroupRule { id: ids[1], if_revision: None }));
+    assert!(renews(&mut cloud, set, Command::DeleteSecurityGroup { id: members, if_revision: None }), "and its rule");
+    assert_eq!(cloud.topology.security_group_rule(ids[0]), None);
+}
+
+#[test]
+fn generations_do_not_depend_on_what_the_store_remembers_alone() {
+    let mut cloud = Cloud::default();
+    let network = cloud.network();
+    cloud.port(network);
+    let generation = |topology: &Topology| topology.security_sets().next().and_then(|set| set.generation);
+    let first = generation(&cloud.topology);
+    let rule = cloud.topology.security_group_rules().next().expect("default rules").id;
+    let remove = Command::DeleteSecurityGroupRule { id: rule, if_revision: None };
+    let at = |seconds| Request { command: remove.clone(), at: Timestamp(seconds) };
+    let (early, ..) = cloud.topology.transact(at(1_800_000_000)).expect("a rule can go");
+    let (late, ..) = cloud.topology.transact(at(1_800_000_007)).expect("a rule can go");
+    assert_ne!(generation(&early), first);
+    assert!(generation(&early) < generation(&late), "the same store, restored and changed later");
+
+    // Records of a version that kept no counter.
+    let forgetful = late.records().map(|record| match record {
+        Record::Counters(counters) => Record::Counters(Counters { generation: 0, ..counters }),
+        other => other,
+    });
+    let loaded = Topology::load(Limits::default(), forgetful, late.revision()).expect("sound records");
+    assert_eq!(Some(loaded.counters().generation), generation(&late).map(|generation| generation.0));
 }

@@ -42,7 +42,7 @@ impl Punt {
     /// its TTL.
     pub fn is(&self, sent: &Packet, told: &PacketIn) -> bool {
         let register = |field: Field| told.metadata.exact(field).unwrap_or(0);
-        let named = register(Field::Reg12) == self.kind as u128
+        let named = register(Field::Reg2) >> 24 == self.kind as u128
             && register(Field::Reg0) == u128::from(self.port.0)
             && register(Field::Metadata) == u128::from(self.network.0)
             && self.router.is_none_or(|(router, arrival)| {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 use weir_model::{
     AddressGroup, AddressGroupId, AddressGroupKey, AddressPair, Binding, Command, Direction, Ethertype, FixedIp,
-    GroupKey, HostKey, HostName, Hypervisor, Ipv6Mode, Limits, MacAddress, Network, NetworkId, NetworkKey, Port,
-    PortId, PortKey, PortStatus, ProjectId, Protocol, Record, Remote, Request, Revision, Route, Router, RouterId,
+    Generation, GroupKey, HostKey, HostName, Hypervisor, Ipv6Mode, Limits, MacAddress, Network, NetworkId, NetworkKey,
+    Port, PortId, PortKey, PortStatus, ProjectId, Protocol, Record, Remote, Request, Revision, Route, Router, RouterId,
     RouterKey, RuleKey, SecurityGroup, SecurityGroupId, SecurityGroupRule, SecurityGroupRuleId, SecuritySet, Segment,
     SetKey, Subnet, SubnetId, Timestamp, Topology, Vif, Vni, VnicType,
 };
@@ -266,7 +266,10 @@ impl Sketch {
         let ports = self.ports.iter().filter(|port| port.port_security_enabled);
         let combinations: BTreeSet<BTreeSet<_>> =
             ports.map(|port| port.security_groups.iter().copied().collect()).collect();
-        (1..).zip(combinations).map(|(key, groups)| SecuritySet { key: SetKey(key), groups }).collect()
+        (1..)
+            .zip(combinations)
+            .map(|(key, groups)| SecuritySet { key: SetKey(key), groups, generation: Some(Generation(key)) })
+            .collect()
     }
 
     /// The topology, with every port plugged where it is bound.

@@ -9,12 +9,15 @@ mod view;
 
 use super::Feature;
 use crate::cookie::Object;
-use crate::register::{SUBJECT, Subject};
+use crate::packet::ct_state;
+use crate::register::{
+    EGRESS_GENERATION, INGRESS_GENERATION, LETS_IN, LETS_OUT, PERMITTED, Question, SUBJECT, SUBJECT_INGRESS,
+    SUBJECT_SET, Subject, View,
+};
 use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use ipnet::IpNet;
-use rule::{Half, Halves, allow, conjunction, half_of};
+use rule::{Half, Halves, conjunction, half_of};
 use std::collections::{BTreeMap, BTreeSet};
-use view::View;
 use weir_model::{Change, Direction, Port, Remote, SecurityGroupRule, SecuritySet, SetKey, Topology};
 use weir_openflow::{Action, Field, Match};
 
@@ -23,14 +26,18 @@ pub(super) struct Security;
 
 impl Feature for Security {
     fn tables(&self) -> &'static [Table] {
-        &[Table::Rules]
+        &[Table::Rules, Table::Permit]
     }
 
     fn dirty(&self, touched: &Touched<'_>, units: &mut BTreeSet<Unit>) {
         let sides = [touched.old, touched.new];
         match touched.change {
             Change::SecuritySet(diff) => {
-                if let Some(set) = diff.last() {
+                let Some(set) = diff.last() else { return };
+                units.insert(Unit::Generation(set.key));
+                let groups =
+                    |side: &Option<_>| side.as_ref().map(|set: &std::sync::Arc<SecuritySet>| set.groups.clone());
+                if groups(&diff.before) != groups(&diff.after) {
                     units.insert(Unit::Rules(set.key));
                     for topology in sides {
                         units.extend(remotes(set, topology).map(|address| Unit::Remote(set.key, address)));
@@ -77,7 +84,7 @@ impl Feature for Security {
         if let Circle::Set(key) = circle
             && let Some(set) = topology.security_set(key)
         {
-            units.push(Unit::Rules(key));
+            units.extend([Unit::Rules(key), Unit::Generation(key)]);
             let addresses: BTreeSet<IpNet> = remotes(set, topology).collect();
             units.extend(addresses.into_iter().map(|address| Unit::Remote(key, address)));
         }
@@ -95,13 +102,20 @@ impl Feature for Security {
                     remote(set, address, topology, sink);
                 }
             }
+            Unit::Generation(key) => {
+                if let Some(set) = topology.security_set(key).filter(|set| topology.is_stateful(set)) {
+                    generation(set, topology, sink);
+                }
+            }
             _ => {}
         }
     }
 
     fn scope(&self, unit: Unit, topology: &Topology) -> Scope {
         match unit {
-            Unit::Rules(set) | Unit::Remote(set, _) if topology.security_set(set).is_some() => Scope::Set(set),
+            Unit::Rules(set) | Unit::Remote(set, _) | Unit::Generation(set) if topology.security_set(set).is_some() => {
+                Scope::Set(set)
+            }
             _ => Scope::Nobody,
         }
     }
@@ -150,14 +164,28 @@ fn own(port: &Port) -> impl Iterator<Item = IpNet> + '_ {
     fixed.chain(port.allowed_address_pairs.iter().flat_map(|pair| parts(pair.ip_address)))
 }
 
-/// Matches what is asked of a set's rules of a direction.
-fn asked(set: SetKey, direction: Direction) -> Match {
-    SUBJECT.on(Match::new(), Subject { set, direction })
+/// The views in which a set's rules are asked.
+fn views(set: &SecuritySet, topology: &Topology) -> &'static [View] {
+    if topology.is_stateful(set) { &[View::Packet, View::Connection] } else { &[View::Packet] }
+}
+
+/// Matches what is asked of a set's rules of a direction in a view.
+fn asked(set: SetKey, direction: Direction, view: View) -> Match {
+    SUBJECT.on(Match::new(), Subject { set, question: Question { direction, view } })
+}
+
+/// Matches what is asked of a set's rules of a direction, in any view.
+fn asked_of(set: SetKey, direction: Direction) -> Match {
+    SUBJECT_INGRESS.on(SUBJECT_SET.on(Match::new(), set), direction == Direction::Ingress)
+}
+
+/// What a rule of a set that names no group does with the packets that it allows: of connections it is remembered.
+fn allow(set: &SecuritySet, topology: &Topology) -> Action {
+    if topology.is_stateful(set) { Action::resubmit(Table::Permit.id()) } else { PERMITTED.load(true) }
 }
 
 /// What allows a packet at once, and the protocols and ports of conjunctions.
 fn rules(set: &SecuritySet, topology: &Topology, sink: &mut Sink) {
-    let view = View::of_set(topology.is_stateful(set));
     let mut whole: BTreeMap<Match, Tag> = BTreeMap::new();
     let mut halves = Halves::default();
     let mut met: BTreeMap<(Direction, Half), Tag> = BTreeMap::new();
@@ -166,31 +194,33 @@ fn rules(set: &SecuritySet, topology: &Topology, sink: &mut Sink) {
     all.sort_unstable_by_key(|rule| rule.key);
     for rule in all {
         let half = half_of(rule, topology);
-        for matching in view.rule(rule, asked(set.key, rule.direction)) {
-            match half {
-                None => {
-                    whole.entry(matching).or_insert_with(|| Tag::of(Purpose::Rule, Object::Rule(rule.key)));
-                }
-                Some(half) => {
-                    halves.add(matching, half, Tag::of(Purpose::RemoteRule, Object::Rule(rule.key)));
-                    met.entry((rule.direction, half)).or_insert_with(|| half.met());
+        for view in views(set, topology) {
+            for matching in view.rule(rule, asked(set.key, rule.direction, *view)) {
+                match half {
+                    None => {
+                        whole.entry(matching).or_insert_with(|| Tag::of(Purpose::Rule, Object::Rule(rule.key)));
+                    }
+                    Some(half) => {
+                        halves.add(matching, half, Tag::of(Purpose::RemoteRule, Object::Rule(rule.key)));
+                        met.entry((rule.direction, half)).or_insert_with(|| half.met());
+                    }
                 }
             }
         }
     }
     for (matching, tag) in whole {
-        sink.end(Table::Rules, Priority::Object, matching, tag, allow());
+        sink.end(Table::Rules, Priority::Object, matching, tag, [allow(set, topology)]);
     }
     halves.build(1, sink);
     for ((direction, half), tag) in met {
-        let matching = asked(set.key, direction).with(Field::ConjId, half.id().into());
-        sink.end(Table::Rules, Priority::Fallback, matching, tag, allow());
+        // Not for the connection: when the address goes nobody else's connections are to be judged anew.
+        let matching = asked_of(set.key, direction).with(Field::ConjId, half.id().into());
+        sink.end(Table::Rules, Priority::Fallback, matching, tag, [PERMITTED.load(true)]);
     }
 }
 
 /// The other half of conjunctions: an address, and the groups that it is in.
 fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sink) {
-    let view = View::of_set(topology.is_stateful(set));
     let mut halves = Halves::default();
     for rule in rules_of(set, topology) {
         let is_in = match rule.remote {
@@ -204,10 +234,36 @@ fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sin
         let Some(half) = half_of(rule, topology).filter(|_| is_in && view::version(address) == rule.ethertype) else {
             continue;
         };
-        let matching = view.remote(rule.direction, address, asked(set.key, rule.direction));
-        halves.add(matching, half, half.address());
+        for view in views(set, topology) {
+            let matching = view.remote(rule.direction, address, asked(set.key, rule.direction, *view));
+            halves.add(matching, half, half.address());
+        }
     }
     halves.build(2, sink);
+}
+
+/// What the rules of a set allow, and what they allowed before in the generation that still holds. A group with the
+/// lowest number stands for the set.
+fn generation(set: &SecuritySet, topology: &Topology, sink: &mut Sink) {
+    let groups = set.groups.iter().filter_map(|group| topology.security_group(*group));
+    let Some(group) = groups.map(|group| group.key).min() else { return };
+    for (direction, now, before) in
+        [(Direction::Egress, LETS_OUT, EGRESS_GENERATION), (Direction::Ingress, LETS_IN, INGRESS_GENERATION)]
+    {
+        let matching = asked_of(set.key, direction);
+        let tells = set.generation.map(|generation| now.load(generation));
+        let tag = Tag::of(Purpose::Permit, Object::Group(group));
+        let actions: Vec<Action> = std::iter::once(PERMITTED.load(true)).chain(tells).collect();
+        sink.end(Table::Permit, Priority::Object, matching.clone(), tag, actions);
+        if let Some(generation) = set.generation {
+            let tag = Tag::of(Purpose::Permitted, Object::Group(group));
+            let goes_on = before.on(ct_state::remembered(matching.clone()), generation);
+            sink.end(Table::Rules, Priority::Exception, goes_on, tag, [PERMITTED.load(true)]);
+            // Until it is answered each packet of a connection may be its first, and is remembered.
+            let begins = before.on(ct_state::new(matching), generation);
+            sink.end(Table::Rules, Priority::Exception, begins, tag, [Action::resubmit(Table::Permit.id())]);
+        }
+    }
 }
 
 impl Halves {

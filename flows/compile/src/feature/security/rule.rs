@@ -1,7 +1,6 @@
 //! What rules with remote groups consist of.
 
 use crate::cookie::Object;
-use crate::register::PERMITTED;
 use crate::{Purpose, Tag};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_model::{AddressGroupKey, GroupKey, Remote, SecurityGroupRule, Topology};
@@ -47,11 +46,6 @@ pub(super) fn half_of(rule: &SecurityGroupRule, topology: &Topology) -> Option<H
         Remote::Addresses(group) => topology.address_group(group).map(|group| Half::Addresses(group.key)),
         Remote::Anybody | Remote::Prefix(_) => None,
     }
-}
-
-/// Lets the packet pass.
-pub(super) fn allow() -> [Action; 1] {
-    [PERMITTED.load(true)]
 }
 
 /// Meets one of two clauses.

@@ -1,19 +1,11 @@
 //! In which fields a rule is matched.
 
 use super::ports::masked;
-use crate::packet::{ct_state, ethertype, protocol};
+use crate::packet::{ct_state, ethertype, fragment, protocol};
+use crate::register::View;
 use ipnet::IpNet;
 use weir_model::{Direction, Ethertype, Remote, SecurityGroupRule};
 use weir_openflow::{Field, Match};
-
-/// Where the addresses and ports stand that a rule is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum View {
-    /// In what conntrack remembers of the connection's first packet.
-    Tracked,
-    /// In the packet, since the rule is of a stateless group.
-    Stateless,
-}
 
 /// The version of an address.
 pub(super) const fn version(address: IpNet) -> Ethertype {
@@ -30,11 +22,6 @@ fn protocol_of(rule: &SecurityGroupRule) -> Option<u8> {
 }
 
 impl View {
-    /// The view in which the rules of a set are matched.
-    pub(super) const fn of_set(stateful: bool) -> Self {
-        if stateful { Self::Tracked } else { Self::Stateless }
-    }
-
     /// What a rule matches, in addition to `matching`: a flow for each match. Of a rule with a remote group or an
     /// address group it is the half without the address.
     pub(super) fn rule(self, rule: &SecurityGroupRule, matching: Match) -> Vec<Match> {
@@ -46,7 +33,7 @@ impl View {
             matching = self.address(rule.direction, prefix.trunc(), matching);
         }
         let Some(number) = protocol_of(rule) else { return vec![matching] };
-        let field = if self == Self::Tracked { Field::CtNwProto } else { Field::IpProto };
+        let field = if self == Self::Connection { Field::CtNwProto } else { Field::IpProto };
         self.numbers(rule, number, matching.with(field, number.into()))
     }
 
@@ -61,14 +48,14 @@ impl View {
             Ethertype::V6 => ethertype::IPV6,
         });
         match self {
-            Self::Tracked => ct_state::known(matching),
-            Self::Stateless => matching,
+            Self::Connection => ct_state::known(matching),
+            Self::Packet => matching,
         }
     }
 
     /// The remote side sends what comes in and gets what goes out, which is said of a connection's first packet.
     fn address(self, direction: Direction, address: IpNet, matching: Match) -> Match {
-        let tracked = self == Self::Tracked;
+        let tracked = self == Self::Connection;
         match address {
             IpNet::V4(net) => {
                 let field = match (direction, tracked) {
@@ -97,8 +84,7 @@ impl View {
         if min.is_none() && max.is_none() {
             return vec![matching];
         }
-        let tracked = self == Self::Tracked;
-        let pair = |tracked_as, plain| if tracked { tracked_as } else { plain };
+        let tracked = self == Self::Connection;
         match number {
             protocol::ICMP | protocol::ICMPV6 => {
                 let (kind, code) = match (tracked, number) {
@@ -106,27 +92,32 @@ impl View {
                     (false, protocol::ICMP) => (Field::IcmpType, Field::IcmpCode),
                     (false, _) => (Field::Icmpv6Type, Field::Icmpv6Code),
                 };
-                let mut matching = matching;
-                for (field, value) in [(kind, min), (code, max)] {
-                    if let Some(value) = value {
-                        matching = matching.with(field, value.into());
-                    }
-                }
-                vec![matching]
+                let numbers = [(kind, min), (code, max)].into_iter().filter_map(|(field, value)| Some((field, value?)));
+                let exact =
+                    numbers.fold(matching.clone(), |matching, (field, value)| matching.with(field, value.into()));
+                std::iter::once(exact).chain(tracked.then(|| later_fragment(matching))).collect()
             }
-            protocol::TCP => ports(rule, pair(Field::CtTpDst, Field::TcpDst), &matching),
-            protocol::UDP => ports(rule, pair(Field::CtTpDst, Field::UdpDst), &matching),
+            protocol::TCP | protocol::UDP if tracked => {
+                let mut all = ports(rule, Field::CtTpDst, &matching);
+                all.push(later_fragment(matching));
+                all
+            }
+            protocol::TCP => ports(rule, Field::TcpDst, &matching),
+            protocol::UDP => ports(rule, Field::UdpDst, &matching),
             protocol::SCTP if tracked => {
-                // Some conntracks know the addresses of SCTP only, and all keep its ports as they are in the packet.
-                let matching = matching.ip_proto(protocol::SCTP);
-                let mut both = ports(rule, Field::SctpDst, &ct_state::forward(matching.clone()));
-                both.extend(ports(rule, Field::SctpSrc, &ct_state::reply(matching)));
-                both
+                // Some conntracks know the addresses of SCTP only. In what goes the other way the ports are turned.
+                ports(rule, Field::SctpSrc, &ct_state::reply(matching.ip_proto(protocol::SCTP)))
             }
             protocol::SCTP => ports(rule, Field::SctpDst, &matching),
             _ => Vec::new(),
         }
     }
+}
+
+/// What comes after the first fragment of a packet, where conntrack does not tell the numbers: Open vSwitch's own
+/// conntrack does not, that of Linux puts fragments together. They are of no use to who does not get the first one.
+fn later_fragment(matching: Match) -> Match {
+    fragment::later(matching.with(Field::CtTpSrc, 0).with(Field::CtTpDst, 0))
 }
 
 /// The matches on a range of ports.

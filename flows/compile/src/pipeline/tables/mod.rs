@@ -49,6 +49,7 @@ pub const SPECS: &[TableSpec] = &[
     policy::ENTERED,
     policy::COMMIT,
     policy::RULES,
+    policy::PERMIT,
     delivery::PUNT,
     delivery::DELIVER,
     delivery::FLOOD,

@@ -215,7 +215,7 @@ pub(super) const SERVICES: TableSpec = TableSpec {
         exact(Field::UdpDst),
         exact(Field::Icmpv6Type),
     ],
-    sets: &[field::PUNT],
+    sets: &[field::FLAGS],
     reads: &[],
     verbs: &[],
     next: &[Table::Forward, Table::Punt],
