@@ -11,8 +11,8 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The beginning of 2026, in seconds since the Unix epoch.
-const FIRST_GENERATION: u64 = 1_767_225_600;
+/// The beginning of 2026, when no generation had been given, in seconds since the Unix epoch.
+const NO_GENERATION: u64 = 1_767_225_600;
 
 /// The copy that a command works on, and what it has changed so far. Dropped if it is refused.
 pub(crate) struct Draft {
@@ -142,7 +142,7 @@ impl Draft {
     /// give numbers that switches know already. No connection is as old as the numbers need to go round.
     fn next_generation(&mut self) -> Generation {
         let mut counters = self.topology.counters;
-        let time = self.at.0.saturating_sub(FIRST_GENERATION) % u64::from(Generation::MAX);
+        let time = self.at.seconds().saturating_sub(NO_GENERATION) % u64::from(Generation::MAX);
         counters.generation = (counters.generation % Generation::MAX + 1).max(time as u32);
         self.write_counters(counters);
         Generation(counters.generation)

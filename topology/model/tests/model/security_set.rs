@@ -192,11 +192,12 @@ fn generations_do_not_depend_on_what_the_store_remembers_alone() {
     let first = generation(&cloud.topology);
     let rule = cloud.topology.security_group_rules().next().expect("default rules").id;
     let remove = Command::DeleteSecurityGroupRule { id: rule, if_revision: None };
-    let at = |seconds| Request { command: remove.clone(), at: Timestamp(seconds) };
+    let at = |seconds: u64| Request { command: remove.clone(), at: Timestamp(seconds * 1_000_000) };
     let (early, ..) = cloud.topology.transact(at(1_800_000_000)).expect("a rule can go");
     let (late, ..) = cloud.topology.transact(at(1_800_000_007)).expect("a rule can go");
     assert_ne!(generation(&early), first);
     assert!(generation(&early) < generation(&late), "the same store, restored and changed later");
+    assert!(generation(&late).is_some_and(|late| late.0 < 100_000_000), "decades are left");
 
     // Records of a version that kept no counter.
     let forgetful = late.records().map(|record| match record {
