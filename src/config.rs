@@ -20,6 +20,9 @@ pub struct Config {
     pub openflow: SocketAddr,
     /// Where hypervisors' databases connect to (OVSDB).
     pub ovsdb: SocketAddr,
+    /// Where monitoring systems read metrics (`/metrics`, text of OpenMetrics); nowhere if it is not set. Whoever reaches
+    /// the address may read them.
+    pub metrics: Option<SocketAddr>,
     /// Databases to dial, as `tcp:ADDRESS:PORT` or `ssl:ADDRESS:PORT`, for hypervisors that listen (`ptcp:`, `pssl:`).
     pub ovsdb_dial: BTreeSet<String>,
     /// The address that switches are told to connect to; by default the one by which each hypervisor reached Weir.
@@ -98,6 +101,7 @@ impl Default for Config {
             api: ([127, 0, 0, 1], 9696).into(),
             openflow: ([0, 0, 0, 0], 6653).into(),
             ovsdb: ([0, 0, 0, 0], 6640).into(),
+            metrics: None,
             ovsdb_dial: BTreeSet::new(),
             advertise: None,
             auth: Auth::None,

@@ -5,4 +5,5 @@ pub mod cli;
 pub mod config;
 pub mod controller;
 pub mod link;
+pub mod metrics;
 pub mod store;

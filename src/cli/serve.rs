@@ -29,6 +29,9 @@ pub(super) struct ServeArgs {
     /// Where hypervisors' databases connect to [default: 0.0.0.0:6640].
     #[arg(long, value_name = "ADDR")]
     ovsdb: Option<SocketAddr>,
+    /// Where metrics are read, as `/metrics` [default: nowhere].
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
     /// A hypervisor's database to dial, `tcp:ADDRESS:PORT`; may be given several times.
     #[arg(long, value_name = "TARGET")]
     ovsdb_dial: Vec<String>,
@@ -52,6 +55,7 @@ impl ServeArgs {
         config.api = self.api.unwrap_or(config.api);
         config.openflow = self.openflow.unwrap_or(config.openflow);
         config.ovsdb = self.ovsdb.unwrap_or(config.ovsdb);
+        config.metrics = self.metrics.or(config.metrics);
         config.advertise = self.advertise.or(config.advertise);
         config.auth = self.auth.unwrap_or(config.auth);
         config.host_grace_s = self.host_grace_s.unwrap_or(config.host_grace_s);
@@ -90,6 +94,9 @@ async fn serve(config: &Config) -> Result<ExitCode, ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut started = controller::start(config).await?;
+    if let Some(address) = started.metrics {
+        tracing::info!("metrics are read at http://{address}/metrics");
+    }
     tracing::info!(
         api = %started.api,
         openflow = %started.openflow,

@@ -10,6 +10,7 @@ use super::switches::Connection;
 use super::withdrawal::Withdrawals;
 use crate::api::{ApiRequest, Failure};
 use crate::link::ConnectionId;
+use crate::metrics::Counts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use weir_compile::{Delta, Engine};
@@ -39,6 +40,9 @@ pub struct Controller {
     pub(super) dumps: Dumps,
     pub(super) flushes: Flushes,
     pub(super) withdrawals: Withdrawals,
+    pub(super) counts: Counts,
+    /// When the newest batch began.
+    pub(super) now: Instant,
     grace: Duration,
     retried: Instant,
 }
@@ -62,6 +66,8 @@ impl Controller {
             dumps: Dumps::default(),
             flushes,
             withdrawals: Withdrawals::default(),
+            counts: Counts::default(),
+            now,
             grace,
             retried: now,
         }
@@ -72,8 +78,14 @@ impl Controller {
         &self.topology
     }
 
-    /// A batch to carry commands out in.
-    pub fn begin(&self) -> Batch {
+    /// What happened, counted.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// A batch to carry out what has arrived by now.
+    pub fn begin(&mut self, now: Instant) -> Batch {
+        self.now = now;
         Batch::new(self.topology.clone())
     }
 
@@ -121,6 +133,7 @@ impl Controller {
         for (new, commit) in batch.after.into_iter().zip(commits) {
             let mut edits: BTreeMap<SwitchId, Vec<_>> = BTreeMap::new();
             let applied = self.engine.apply(&commit, &old, &new);
+            self.counts.built(applied.rebuilt.len());
             for unexpressed in applied.unexpressed {
                 tracing::warn!("{unexpressed}");
             }
@@ -154,7 +167,7 @@ impl Controller {
 
     /// What follows from what happened: comparisons start, statuses change, hypervisors are gone or back.
     pub fn follow_up(&mut self, now: Instant, at: Timestamp) -> Batch {
-        let mut batch = self.begin();
+        let mut batch = self.begin(now);
         self.compare();
         self.watch(&mut batch, now, at);
         let statuses = self.settle();

@@ -47,6 +47,8 @@ pub(super) struct SwitchLink {
     pub(super) ports: Option<BTreeMap<String, u32>>,
     /// The revision that it should reach.
     pub(super) wanted: Revision,
+    /// Since when it has not acknowledged all that was wanted.
+    pub(super) behind_since: Option<Instant>,
     /// The revision that it has acknowledged in this connection.
     pub(super) acknowledged: Option<Revision>,
     /// It was told to compare itself with a revision and edits since then are sent.

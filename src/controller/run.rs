@@ -9,8 +9,10 @@ use super::event::Event;
 use crate::api::{self, ApiConfig, ApiRequest, Backend, DumpRequest, ServerLimits};
 use crate::config::Config;
 use crate::link::{openflow, ovsdb, stream};
+use crate::metrics::{self, Hypervisors, Page, Queues as Waiting, VmQuestions, count_requests};
 use crate::store::{OpenError, Store, StoreError, Writer};
 use arc_swap::ArcSwap;
+use axum::middleware::from_fn_with_state;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,6 +60,8 @@ pub struct Started {
     pub openflow: SocketAddr,
     /// Where databases connect to.
     pub ovsdb: SocketAddr,
+    /// Where metrics are read.
+    pub metrics: Option<SocketAddr>,
     /// Tells everything to end.
     pub stop: watch::Sender<bool>,
     /// Ends when the controller has ended.
@@ -106,6 +110,10 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
     let api_listener = listen("the API", config.api).await?;
     let openflow_listener = listen("OpenFlow", config.openflow).await?;
     let ovsdb_listener = listen("OVSDB", config.ovsdb).await?;
+    let metrics_listener = match config.metrics {
+        Some(address) => Some(listen("metrics", address).await?),
+        None => None,
+    };
     let started = Instant::now();
     let mut store = Store::open(&config.data_dir)?;
     let (records, revision) = store.load()?;
@@ -125,12 +133,14 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
 
     let (events, event_queue) = mpsc::channel(EVENTS_MAX);
     let (commands, command_queue) = mpsc::channel(COMMANDS_MAX);
+    let waiting = Waiting::default().with("events", depth(&events)).with("commands", depth(&commands));
     let (dumps, dump_queue) = mpsc::channel(COMMANDS_MAX);
     let (stop, stopped) = watch::channel(false);
     let snapshot = Arc::new(ArcSwap::from_pointee(topology));
     let board = Board::default();
 
     let addresses = (local(&api_listener)?, local(&openflow_listener)?, local(&ovsdb_listener)?);
+    let metrics_address = metrics_listener.as_ref().map(local).transpose()?;
     let tables = [Bridge::Integration, Bridge::Tunnel].map(table_names);
     let [integration_tables, tunnel_tables] = tables;
     let setup = Arc::new(ovsdb::Setup::new(config, addresses.1.port(), integration_tables, tunnel_tables));
@@ -156,10 +166,20 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
     };
     let mut api_stop = stopped.clone();
     let api_config = ApiConfig { dns_domain: config.dns_domain.clone(), ..ApiConfig::default() };
-    let router = api::router(backend, api_config);
+    let counts = controller.counts().clone();
+    let router = api::router(backend, api_config).layer(from_fn_with_state(counts.clone(), count_requests));
     let api = tokio::spawn(api::serve(api_listener, router, ServerLimits::default(), async move {
         let _ = api_stop.wait_for(|stop| *stop).await;
     }));
+    if let Some(listener) = metrics_listener {
+        let hypervisors = Hypervisors(Arc::new(board.clone()));
+        let vms = answers.clone();
+        let page = Page::new(&counts, waiting, hypervisors, VmQuestions(move || vms.counts().into()));
+        let mut metrics_stop = stopped.clone();
+        tokio::spawn(api::serve(listener, metrics::router(page), ServerLimits::default(), async move {
+            let _ = metrics_stop.wait_for(|stop| *stop).await;
+        }));
+    }
     let told = (Instant::now(), answers.counts());
     let running = Running { controller, writer, snapshot, board, posted: Instant::now(), answers, told };
     let queues = Queues { events: event_queue, commands: command_queue, dumps: dump_queue };
@@ -170,7 +190,8 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
             tracing::error!(%error, "the API ended");
         }
     });
-    Ok(Started { api: addresses.0, openflow: addresses.1, ovsdb: addresses.2, stop, ended })
+    let (api, openflow, ovsdb) = addresses;
+    Ok(Started { api, openflow, ovsdb, metrics: metrics_address, stop, ended })
 }
 
 /// Makes what a store of an older version lacks, and keeps it.
@@ -212,6 +233,13 @@ async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, 
             bound => return bound.map_err(|source| StartError::Listen { what, address, source }),
         }
     }
+}
+
+/// How much waits in a queue.
+fn depth<T: Send + 'static>(queue: &mpsc::Sender<T>) -> impl Fn() -> usize + Send + Sync + 'static {
+    // The queue ends with its last sender but this one.
+    let queue = queue.downgrade();
+    move || queue.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity())
 }
 
 fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
@@ -287,7 +315,7 @@ impl Running {
                 events.push(event);
             }
             let (now, at) = (Instant::now(), timestamp());
-            let mut batch = self.controller.begin();
+            let mut batch = self.controller.begin(now);
             for event in events.drain(..) {
                 match event {
                     Event::Database(event) => self.controller.database(&mut batch, event, now, at),
@@ -330,7 +358,9 @@ impl Running {
         let mut next = Some(batch);
         while let Some(mut batch) = next.take() {
             if !batch.is_empty() {
+                let begun = Instant::now();
                 let (commits, written) = self.writer.commit(batch.take_commits()).await;
+                self.controller.counts().committed(begun.elapsed(), written.is_ok());
                 if let Err(error) = written {
                     tracing::error!(%error, "the state cannot be written: requests are refused");
                     return self.controller.abandon(batch, &error.to_string());

@@ -70,6 +70,7 @@ impl Controller {
             }
             (SwitchEvent::Acknowledged { revision }, Some(switch)) => self.acknowledged(&switch, revision),
             (SwitchEvent::Repaired(repair), Some(switch)) => {
+                self.counts.repaired();
                 tracing::info!(host = %switch.host, bridge = %switch.bridge, "brought in line: {repair}");
             }
             (SwitchEvent::Refused(refusal), Some(switch)) => {
@@ -78,6 +79,7 @@ impl Controller {
                     Some(owner) => format!("{}: {} ({owner})", refusal.error, refusal.edit),
                     None => format!("{}: {}", refusal.error, refusal.edit),
                 };
+                self.counts.refused();
                 tracing::error!(host = %switch.host, bridge = %switch.bridge, "refused: {text}");
                 if let Some(host) = self.hosts.get_mut(&switch.host) {
                     host.switch_mut(switch.bridge).last_error = Some(text);
@@ -170,7 +172,12 @@ impl Controller {
     fn acknowledged(&mut self, switch: &SwitchId, revision: u64) {
         let revision = Revision(revision);
         let Some(host) = self.hosts.get_mut(&switch.host) else { return };
-        host.switch_mut(switch.bridge).acknowledged = Some(revision);
+        let link = host.switch_mut(switch.bridge);
+        link.acknowledged = Some(revision);
+        self.counts.acknowledged();
+        if let Some(since) = link.behind_since.take_if(|_| revision >= link.wanted) {
+            self.counts.caught_up(self.now.duration_since(since));
+        }
         self.comparisons.finish(switch);
         self.ready.extend(self.progress.acknowledged(switch, revision));
         self.flush(switch);
@@ -182,8 +189,14 @@ impl Controller {
         let link = host.switch_mut(switch.bridge);
         if let Some(step) = steps.last() {
             link.wanted = Revision(step.revision);
+            link.behind_since.get_or_insert(self.now);
         }
-        if link.following && !link.order(Order::Apply(steps)) {
+        let edits = steps.iter().flat_map(|step| &step.edits).map(|edits| edits.len()).sum();
+        if !link.following {
+            return;
+        }
+        self.counts.gave(edits);
+        if !link.order(Order::Apply(steps)) {
             // It is too far behind to be told step by step: it is compared as a whole when it has caught up.
             link.following = false;
             self.comparisons.want(switch.clone());
@@ -203,6 +216,8 @@ impl Controller {
             let Some(host) = self.hosts.get_mut(&switch.host) else { continue };
             let link = host.switch_mut(switch.bridge);
             link.wanted = revision;
+            link.behind_since.get_or_insert(self.now);
+            self.counts.compared();
             link.following = link.order(Order::Desired(Desired { revision: revision.0, units }));
             if !link.following {
                 self.comparisons.finish(&switch);

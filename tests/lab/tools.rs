@@ -1,10 +1,13 @@
 //! What an operator types: `weir hosts`, `weir flows`, `weir lab`, `weir demo`.
 
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
 use serde_json::json;
-use weir::cli::lab::{Interrupt, Lab, Namespace, Tool};
+use weir::cli::lab::{Interrupt, Lab, METRICS, Namespace, Tool};
 
 use super::switch::BRIDGES;
-use super::world::{Tested, World, fresh_name, id, program};
+use super::world::{Failure, Tested, World, fresh_name, id, program};
 
 #[test]
 fn hosts_and_flows_name_what_they_show() -> Tested {
@@ -40,6 +43,42 @@ fn hosts_and_flows_name_what_they_show() -> Tested {
     let unknown = weir(&["flows", "h9"]).output()?;
     assert!(!unknown.status.success(), "a host that is not there");
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("h9"));
+    Ok(())
+}
+
+/// The page of the controller's metrics.
+fn metrics(namespace: &Namespace) -> Result<String, Failure> {
+    let mut stream = namespace.connect(METRICS, Duration::from_secs(5))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[test]
+fn metrics_tell_of_sessions_flows_and_requests() -> Tested {
+    let mut world = World::new(2)?;
+    let tenant = world.tenant(1)?;
+    world.boot(&tenant, "a", "h1", 11)?;
+    world.lab.wait_in_step()?;
+    let namespace = world.lab.controller()?.namespace().clone();
+    let page = metrics(&namespace)?;
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("application/openmetrics-text"), "{page}");
+    let value = |name: &str| {
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse::<f64>().ok()).ok_or_else(|| format!("no {name} in\n{page}"))
+    };
+    assert_eq!(value("weir_sessions{protocol=\"openflow\",state=\"up\"}")?, 4.0);
+    assert_eq!(value("weir_sessions{protocol=\"ovsdb\",state=\"up\"}")?, 2.0);
+    assert_eq!(value("weir_hypervisors{state=\"alive\"}")?, 2.0);
+    assert_eq!(value("weir_switch_lag_revisions{host=\"h1\",bridge=\"br-int\"}")?, 0.0);
+    assert!(value("weir_comparisons_total")? >= 4.0 && value("weir_acknowledgements_total")? >= 4.0);
+    assert!(value("weir_edits_total")? > 10.0 && value("weir_units_rebuilt_total")? > 5.0);
+    assert!(value("weir_switch_behind_seconds_count")? >= 4.0 && value("weir_store_commit_seconds_count")? > 1.0);
+    assert!(value("weir_api_request_seconds_count{method=\"POST\",status=\"201\"}")? >= 3.0);
+    assert_eq!(value("weir_refusals_total")?, 0.0);
+    assert_eq!(value("weir_packet_ins_total{outcome=\"lost\",what=\"the switch was behind\"}")?, 0.0);
     Ok(())
 }
 

@@ -246,7 +246,7 @@ impl World {
     pub(crate) fn call(&mut self, command: Command) -> Result<Outcome, Failure> {
         let (reply, mut answer) = oneshot::channel();
         let at = self.at();
-        let mut batch = self.controller.begin();
+        let mut batch = self.controller.begin(self.now);
         self.controller.api(&mut batch, ApiRequest { command, reply }, at);
         self.carry_out(batch);
         answer.try_recv().expect("every request is answered")
@@ -254,14 +254,14 @@ impl World {
 
     fn tell_connection(&mut self, id: ConnectionId, event: ConnectionEvent) {
         let at = self.at();
-        let mut batch = self.controller.begin();
+        let mut batch = self.controller.begin(self.now);
         self.controller.connection(&mut batch, id, event, self.now, at);
         self.carry_out(batch);
     }
 
     fn tell_database(&mut self, connection: ConnectionId, event: HypervisorEvent) {
         let at = self.at();
-        let mut batch = self.controller.begin();
+        let mut batch = self.controller.begin(self.now);
         let peer = ([127, 0, 0, 1], 1).into();
         let event = DatabaseEvent { connection, peer, event, hang_up: Arc::new(Notify::new()) };
         self.controller.database(&mut batch, event, self.now, at);
@@ -360,7 +360,7 @@ impl World {
             self.now += TICK;
             self.fabric.advance(TICK);
             let at = self.at();
-            let mut batch = self.controller.begin();
+            let mut batch = self.controller.begin(self.now);
             self.controller.tick(&mut batch, self.now, at);
             self.carry_out(batch);
             for _ in 0..ROUNDS_MAX {

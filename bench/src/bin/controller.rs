@@ -57,7 +57,7 @@ impl World {
     }
 
     fn tell(&mut self, tell: impl FnOnce(&mut Controller, &mut Batch, Instant)) {
-        let mut batch = self.controller.begin();
+        let mut batch = self.controller.begin(self.now);
         tell(&mut self.controller, &mut batch, self.now);
         self.carry_out(batch);
     }

@@ -18,6 +18,9 @@ use super::{Api, Interrupt, LabError, Namespace, Process};
 /// Where its REST API listens, within its namespace.
 pub(super) const API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9696);
 
+/// Where its metrics are read, within its namespace.
+pub const METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9690);
+
 /// How long it may take from its start to its first answer.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -91,7 +94,7 @@ impl Controller {
             .arg("serve")
             .arg("--data-dir")
             .arg(self.directory.join("data"))
-            .args(["--auth", "none", "--api", &API.to_string()])
+            .args(["--auth", "none", "--api", &API.to_string(), "--metrics", &METRICS.to_string()])
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(opened.0)

@@ -1,7 +1,7 @@
 //! A lab: real hypervisors, wires, VMs and a controller on one machine, in network namespaces.
 //!
 //! ```text
-//!   weir.LAB.ctl          weir serve, its API on 127.0.0.1:9696
+//!   weir.LAB.ctl          weir serve, its API on 127.0.0.1:9696, its metrics on 127.0.0.1:9690
 //!        | mgmt
 //!   weir.LAB.underlay     two Linux bridges: mgmt and underlay
 //!        | mgmt  | underlay
@@ -45,7 +45,7 @@ use serde_json::Value;
 pub use api::{Answer, Api};
 pub(crate) use command::own_program;
 pub use command::{LabArgs, run};
-pub use controller::Controller;
+pub use controller::{Controller, METRICS};
 pub use echo::Echo;
 pub use error::LabError;
 pub use hypervisor::Hypervisor;

@@ -84,7 +84,7 @@ impl Cloud {
     }
 
     fn event(&mut self, event: ConnectionEvent) {
-        let mut batch = self.controller.begin();
+        let mut batch = self.controller.begin(Instant::now());
         let id = ConnectionId(self.connections);
         self.controller.connection(&mut batch, id, event, Instant::now(), AT);
         self.finish(batch);
@@ -111,7 +111,7 @@ impl Cloud {
     }
 
     fn command(&mut self, command: Command) {
-        let mut batch = self.controller.begin();
+        let mut batch = self.controller.begin(Instant::now());
         self.controller.command(&mut batch, command, AT).unwrap();
         self.finish(batch);
     }
@@ -266,7 +266,7 @@ fn a_zone_is_flushed_once_the_switch_has_its_release() {
     let (ticket, addresses, zones) = cloud.flush().unwrap();
     assert_eq!((addresses.len(), &zones), (0, &vec![1]));
     // What could not be stored has not happened.
-    let mut batch = cloud.controller.begin();
+    let mut batch = cloud.controller.begin(Instant::now());
     let event = ConnectionEvent::Switch(SwitchEvent::Flushed { ticket, done: true });
     cloud.controller.connection(&mut batch, ConnectionId(cloud.connections), event, Instant::now(), AT);
     assert_eq!(cloud.flush(), None);

@@ -1,0 +1,16 @@
+//! What a monitoring system asks: counters, gauges and latencies in the text form of Prometheus (OpenMetrics 1.0).
+//!
+//! [`Counts`] is written where things happen and costs an atomic addition each time. What is a state rather than an event,
+//! such as how far a switch is behind, is read when it is asked for.
+
+mod counts;
+mod hypervisors;
+mod page;
+mod queues;
+mod vms;
+
+pub use counts::{Counts, count_requests};
+pub use hypervisors::Hypervisors;
+pub use page::{Page, router};
+pub use queues::Queues;
+pub use vms::VmQuestions;
