@@ -20,7 +20,7 @@ pub struct Board {
 #[derive(Debug, Default)]
 pub struct Posted {
     hosts: Vec<HostReport>,
-    waiting: BTreeMap<PortId, Vec<HostName>>,
+    waiting: BTreeMap<PortId, Arc<[HostName]>>,
 }
 
 impl Posted {
@@ -41,7 +41,8 @@ impl Board {
 
 impl crate::api::Progress for Board {
     fn port(&self, port: PortId) -> PortProgress {
-        PortProgress { waiting_for: self.posted.load().waiting.get(&port).cloned().unwrap_or_default() }
+        let waiting_for = self.posted.load().waiting.get(&port).map(|hosts| hosts.to_vec()).unwrap_or_default();
+        PortProgress { waiting_for }
     }
 
     fn hosts(&self) -> Vec<HostReport> {
@@ -54,7 +55,14 @@ impl Controller {
     pub fn report(&self, now: Instant) -> Posted {
         Posted {
             hosts: self.hosts.values().map(|host| self.report_host(host, now)).collect(),
-            waiting: self.progress.waiting().map(|(port, hosts)| (port, hosts.into_iter().collect())).collect(),
+            waiting: self
+                .progress
+                .waiting()
+                .flat_map(|(ports, hosts)| {
+                    let hosts: Arc<[HostName]> = hosts.into_iter().collect();
+                    ports.iter().map(move |port| (*port, Arc::clone(&hosts)))
+                })
+                .collect(),
         }
     }
 

@@ -20,6 +20,13 @@ struct Wait {
     lagging: BTreeMap<SwitchId, Revision>,
 }
 
+impl Wait {
+    /// The hypervisors that are waited for, by name.
+    fn hosts(&self) -> BTreeSet<HostName> {
+        self.lagging.keys().map(|switch| switch.host.clone()).collect()
+    }
+}
+
 /// All waiting ports.
 ///
 /// A port waits for the switches that lagged when it was plugged, each up to the revision that was wanted of it then;
@@ -92,15 +99,9 @@ impl Progress {
         self.wait_of.contains_key(&port)
     }
 
-    /// Every waiting port with the hypervisors that it waits for.
-    pub fn waiting(&self) -> impl Iterator<Item = (PortId, BTreeSet<HostName>)> {
-        self.wait_of.keys().map(|port| (*port, self.lagging(*port)))
-    }
-
-    /// The hypervisors that the port waits for, by name.
-    pub fn lagging(&self, port: PortId) -> BTreeSet<HostName> {
-        let wait = self.wait_of.get(&port).and_then(|id| self.waits.get(id));
-        wait.into_iter().flat_map(|wait| wait.lagging.keys().map(|switch| switch.host.clone())).collect()
+    /// The waiting ports with the hypervisors that they wait for, those together that began together.
+    pub fn waiting(&self) -> impl Iterator<Item = (&BTreeSet<PortId>, BTreeSet<HostName>)> {
+        self.waits.values().map(|wait| (&wait.ports, wait.hosts()))
     }
 
     fn settle(&mut self, id: u64, switch: &SwitchId) -> BTreeSet<PortId> {
@@ -214,7 +215,8 @@ mod tests {
                         .flat_map(|lagging| lagging.keys().map(|switch| switch.host.clone()))
                         .collect();
                     prop_assert_eq!(progress.is_waiting(port(n)), plain.contains_key(&port(n)));
-                    prop_assert_eq!(progress.lagging(port(n)), hosts);
+                    let told = progress.waiting().find(|(ports, _)| ports.contains(&port(n)));
+                    prop_assert_eq!(told.map(|(_, hosts)| hosts).unwrap_or_default(), hosts);
                 }
             }
             for n in 0..8 {

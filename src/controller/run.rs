@@ -38,8 +38,9 @@ const BATCH_MAX: usize = 512;
 /// How often the controller looks at the clock.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How often the board is posted at most.
+/// How often the board is posted at most, and what share of the time that may take: one part in so many.
 const POST: Duration = Duration::from_millis(20);
+const POST_SHARE: u32 = 20;
 
 /// How often it is told how many questions of VMs were answered.
 const TELL_ANSWERS: Duration = Duration::from_secs(60);
@@ -181,7 +182,8 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
         }));
     }
     let told = (Instant::now(), answers.counts());
-    let running = Running { controller, writer, snapshot, board, posted: Instant::now(), answers, told };
+    let running =
+        Running { controller, writer, snapshot, board, posted: Instant::now(), post_after: POST, answers, told };
     let queues = Queues { events: event_queue, commands: command_queue, dumps: dump_queue };
     let ended = tokio::spawn(async move {
         running.run(queues, stopped).await;
@@ -284,6 +286,7 @@ struct Running {
     snapshot: Arc<ArcSwap<Topology>>,
     board: Board,
     posted: Instant,
+    post_after: Duration,
     answers: Answers,
     told: (Instant, AnswerCounts),
 }
@@ -332,17 +335,23 @@ impl Running {
             for dump in self.controller.take_dumps() {
                 put_into_words(dump, self.snapshot.load_full());
             }
-            if ticked || self.posted.elapsed() >= POST {
-                self.posted = Instant::now();
-                let mut posted = self.controller.report(self.posted);
-                posted.put_answers(|host| self.answers.counts_of(host).into());
-                self.board.post(posted);
+            if self.posted.elapsed() >= self.post_after {
+                self.post();
             }
             if ticked && self.told.0.elapsed() >= TELL_ANSWERS {
                 self.tell_answers();
             }
         }
         self.writer.close().await;
+    }
+
+    fn post(&mut self) {
+        let begun = Instant::now();
+        let mut posted = self.controller.report(begun);
+        posted.put_answers(|host| self.answers.counts_of(host).into());
+        self.board.post(posted);
+        self.posted = Instant::now();
+        self.post_after = POST.max(begun.elapsed() * POST_SHARE);
     }
 
     fn tell_answers(&mut self) {

@@ -1,7 +1,7 @@
 //! An edit as it travels.
 
 use crate::wire::{put_delete_head, put_flow_delete, put_flow_mod, put_group_mod, put_meter_mod};
-use crate::{BucketId, Cookie, FlowEdit, GroupId, MeterId, Phase, TableId};
+use crate::{BucketId, Cookie, FlowEdit, GroupId, MeterId, Phase, RawKey, TableId};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// A flow-mod, group-mod or meter-mod as it travels: the whole message, its xid left to whoever sends it.
@@ -173,6 +173,16 @@ impl EncodedEdit {
             }
             _ => EncodedKey::Meter(MeterId(self.u32(at::METER))),
         }
+    }
+
+    /// What names the flow that the edit is about, as bytes; none for groups and meters.
+    #[must_use]
+    pub fn raw_key(&self) -> Option<RawKey<'_>> {
+        (self.message[at::KIND] == FLOW_MOD).then(|| RawKey {
+            table: TableId(self.message[at::TABLE]),
+            priority: self.u16(at::PRIORITY),
+            matching: &self.message[at::MATCH..at::MATCH + self.match_length()],
+        })
     }
 
     /// Where the edit stands within a bundle.

@@ -1,17 +1,42 @@
 //! What a switch holds against what it should hold.
 
 use crate::Desired;
-use std::collections::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::fmt;
+use std::hash::BuildHasher as _;
+use std::sync::Arc;
 use weir_openflow::message::{FlowEntries, GroupEntries};
-use weir_openflow::{EncodedEdit, EncodedKey, FlowEdit, FlowTable, Group, GroupKind, Meter, RawFlow, Selection};
+use weir_openflow::{EncodedEdit, FlowEdit, FlowTable, Group, GroupKind, Meter, RawFlow, RawKey, Selection};
+
+/// The units of what a switch should hold.
+type Units = [Arc<[EncodedEdit]>];
+
+/// Where an edit stands in the units: a switch may have a hundred thousand, and is compared with a thousand others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    unit: u32,
+    edit: u32,
+}
+
+impl Place {
+    fn of(self, units: &Units) -> &EncodedEdit {
+        &units[self.unit as usize][self.edit as usize]
+    }
+
+    fn is_named(self, units: &Units, key: RawKey<'_>) -> bool {
+        self.of(units).raw_key() == Some(key)
+    }
+}
 
 /// A comparison in progress: flows are crossed off as the switch tells them.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) revision: u64,
-    /// Flows that should be there and were not seen yet. The order of a hash map never shows: edits are sorted.
-    missing: HashMap<EncodedKey, EncodedEdit>,
+    units: Vec<Arc<[EncodedEdit]>>,
+    /// Flows that should be there and were not seen yet, by their names. The order of the table never shows: places are
+    /// sorted.
+    missing: HashTable<Place>,
+    hashes: DefaultHashBuilder,
     wanted: FlowTable,
     held: FlowTable,
     edits: Vec<EncodedEdit>,
@@ -47,22 +72,32 @@ impl fmt::Display for Repair {
 
 impl Comparison {
     pub(crate) fn new(desired: &Desired) -> Self {
-        let mut missing = HashMap::new();
-        let mut wanted = FlowTable::default();
-        for edit in desired.units.iter().flat_map(|unit| unit.iter()) {
-            match edit.key() {
-                key @ EncodedKey::Flow { .. } => {
-                    missing.insert(key, edit.clone());
-                }
-                EncodedKey::Group(_) | EncodedKey::Bucket(..) | EncodedKey::Meter(_) => {}
+        let units = desired.units.clone();
+        let hashes = DefaultHashBuilder::default();
+        let mut missing: HashTable<Place> = HashTable::with_capacity(units.iter().map(|unit| unit.len()).sum());
+        let mut others = Vec::new();
+        for (unit, edits) in (0..).zip(&units) {
+            for (edit, encoded) in (0..).zip(edits.iter()) {
+                let Some(key) = encoded.raw_key() else {
+                    others.extend(encoded.decode());
+                    continue;
+                };
+                let hash_of = |place: &Place| hashes.hash_one(place.of(&units).raw_key());
+                let place = Place { unit, edit };
+                missing.entry(hashes.hash_one(Some(key)), |other| other.is_named(&units, key), hash_of).insert(place);
             }
         }
-        for edit in in_order_of_phases(desired) {
+        // Each bucket comes after its group.
+        others.sort_by_key(FlowEdit::phase);
+        let mut wanted = FlowTable::default();
+        for edit in others {
             wanted.apply(&edit);
         }
         Self {
             revision: desired.revision,
+            units,
             missing,
+            hashes,
             wanted,
             held: FlowTable::default(),
             edits: Vec::new(),
@@ -73,13 +108,16 @@ impl Comparison {
     /// The switch holds these flows.
     pub(crate) fn flows(&mut self, flows: &FlowEntries) {
         for held in flows.raw() {
-            match self.missing.remove(&held.key.to_key()) {
-                Some(wanted) if is_same(&wanted, &held) => {}
-                Some(wanted) => {
-                    self.repair.altered += 1;
-                    self.edits.push(wanted);
+            let hash = self.hashes.hash_one(Some(held.key));
+            match self.missing.find_entry(hash, |place| place.is_named(&self.units, held.key)) {
+                Ok(found) => {
+                    let wanted = found.remove().0.of(&self.units);
+                    if !is_same(wanted, &held) {
+                        self.repair.altered += 1;
+                        self.edits.push(wanted.clone());
+                    }
                 }
-                None => {
+                Err(_) => {
                     self.repair.foreign += 1;
                     self.edits.push(held.key.deletion());
                 }
@@ -104,7 +142,9 @@ impl Comparison {
     /// The edits that make the switch hold what it should, in the order in which it must see them.
     pub(crate) fn finish(mut self) -> (Vec<EncodedEdit>, Repair) {
         self.repair.missing = self.missing.len();
-        self.edits.extend(self.missing.into_values());
+        let mut missing: Vec<Place> = self.missing.into_iter().collect();
+        missing.sort_unstable();
+        self.edits.extend(missing.into_iter().map(|place| place.of(&self.units).clone()));
         let groups = FlowTable::diff(&self.held, &self.wanted);
         self.repair.groups = groups.len();
         for edit in &groups {
@@ -115,22 +155,10 @@ impl Comparison {
                 Err(_) => self.edits.extend(in_pieces(edit)),
             }
         }
-        self.edits.sort_by_cached_key(|edit| (edit.phase(), edit.key()));
+        // Flows go in and out table by table: see [`Pending::take`](crate::pending::Pending::take).
+        self.edits.sort_by_cached_key(|edit| (edit.phase(), edit.raw_key().map(|key| key.table)));
         (self.edits, self.repair)
     }
-}
-
-/// The groups, buckets and meters of `desired`, each bucket after its group.
-fn in_order_of_phases(desired: &Desired) -> Vec<FlowEdit> {
-    let mut edits: Vec<_> = desired
-        .units
-        .iter()
-        .flat_map(|unit| unit.iter())
-        .filter(|edit| !matches!(edit.key(), EncodedKey::Flow { .. }))
-        .filter_map(|edit| edit.decode().ok())
-        .collect();
-    edits.sort_by_key(FlowEdit::phase);
-    edits
 }
 
 /// A group that is too large for one message, bucket by bucket.
