@@ -234,10 +234,9 @@ fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sin
         let Some(half) = half_of(rule, topology).filter(|_| is_in && view::version(address) == rule.ethertype) else {
             continue;
         };
-        for view in views(set, topology) {
-            let matching = view.remote(rule.direction, address, asked(set.key, rule.direction, *view));
-            halves.add(matching, half, half.address());
-        }
+        // What begins a connection has the addresses that the connection has: one flow does for both views.
+        let view = if topology.is_stateful(set) { View::Connection } else { View::Packet };
+        halves.add(view.remote(rule.direction, address, asked_of(set.key, rule.direction)), half, half.address());
     }
     halves.build(2, sink);
 }
