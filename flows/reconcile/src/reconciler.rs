@@ -17,6 +17,9 @@ use weir_openflow::{EncodedEdit, GroupId, MeterId, Xid};
 /// atomic by itself.
 const BUNDLE_EDITS_MAX: usize = 32_768;
 
+/// How often a switch is asked at most how many flows it holds: it answers for each of its 254 tables.
+const COUNT_EVERY: Duration = Duration::from_secs(5);
+
 /// Edits that a switch may refuse in a row before it gets a pause.
 const REFUSALS_MAX: u32 = 64;
 
@@ -54,6 +57,9 @@ pub struct Reconciler {
     last_repair: Option<Instant>,
     refusals: u32,
     counting: Option<Xid>,
+    /// When the switch was asked last how many flows it holds, and when it is to be asked again.
+    counted: Option<Instant>,
+    count_due: Option<Instant>,
     dump: Option<Dumping>,
     dumps: VecDeque<u64>,
     flushes: Flushes,
@@ -106,6 +112,8 @@ impl Reconciler {
             last_repair: None,
             refusals: 0,
             counting: None,
+            counted: None,
+            count_due: None,
             dump: None,
             dumps: VecDeque::new(),
             flushes: Flushes::default(),
@@ -207,7 +215,8 @@ impl Reconciler {
                 }
             } else if let Some(revision) = self.target.take() {
                 self.events.push_back(SwitchEvent::Acknowledged { revision });
-                self.count(now, session);
+                let due = self.counted.map_or(now, |last| now.max(last + COUNT_EVERY));
+                self.count_due.get_or_insert(due);
             } else if self.compared && self.pending.revision().is_some() {
                 let (revision, edits) = self.pending.take();
                 self.target = revision;
@@ -216,6 +225,9 @@ impl Reconciler {
             } else {
                 break;
             }
+        }
+        if self.count_due.take_if(|due| *due <= now).is_some() {
+            self.count(now, session);
         }
         if self.audit_due.is_some_and(|due| due <= now) && !self.wanting && self.reading.is_none() {
             self.audit_due = None;
@@ -226,7 +238,8 @@ impl Reconciler {
 
     /// When [`advance`](Self::advance) has something to do without anything arriving.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.audit_due.filter(|_| self.ready && !self.wanting && self.reading.is_none())
+        let audit = self.audit_due.filter(|_| self.ready && !self.wanting && self.reading.is_none());
+        audit.into_iter().chain(self.count_due.filter(|_| self.ready)).min()
     }
 
     /// The next thing to tell.
@@ -380,6 +393,7 @@ impl Reconciler {
     }
 
     fn count(&mut self, now: Instant, session: &mut Session) {
+        self.counted = Some(now);
         if self.counting.is_none() {
             self.counting = session.request(now, MultipartRequest::TableStats).ok();
         }
