@@ -5,6 +5,7 @@ pub mod connection;
 pub mod datapath;
 pub mod flows;
 pub mod report;
+pub mod sim;
 pub mod switch;
 
 /// A failure of a benchmark, as text.

@@ -1,0 +1,197 @@
+//! What a switch holds, by number.
+
+use super::book::{Book, FlowId, KeyId};
+use super::entry::{FlowCommand, FlowMod};
+use bytes::Bytes;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use weir_openflow::message::ErrorCode;
+use weir_openflow::{EncodedEdit, FlowEdit, Group, GroupId, Meter, MeterId, Phase};
+
+/// Why a switch refuses an edit (OpenFlow 1.5, section 7.5.4).
+pub(crate) mod refusal {
+    use weir_openflow::message::ErrorCode;
+
+    const fn code(kind: u16, code: u16) -> ErrorCode {
+        ErrorCode { kind, code, experimenter: None }
+    }
+
+    pub(crate) const BAD_TYPE: ErrorCode = code(1, 1);
+    pub(crate) const BAD_LENGTH: ErrorCode = code(1, 6);
+    pub(crate) const UNKNOWN_GROUP: ErrorCode = code(6, 8);
+    pub(crate) const BUCKET_EXISTS: ErrorCode = code(6, 15);
+    pub(crate) const UNKNOWN_BUCKET: ErrorCode = code(6, 16);
+    pub(crate) const METER_EXISTS: ErrorCode = code(12, 1);
+    pub(crate) const UNKNOWN_METER: ErrorCode = code(12, 3);
+    pub(crate) const BUNDLE_BAD_ID: ErrorCode = code(17, 2);
+    pub(crate) const BUNDLE_FAILED: ErrorCode = code(17, 13);
+}
+
+/// An edit as it waits in a bundle.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// Adds a flow, in place of one with the same key.
+    Add(KeyId, FlowId, u8),
+    /// Deletes a flow.
+    Delete(KeyId, u8),
+    /// Changes a group.
+    Group(EncodedEdit),
+}
+
+impl Change {
+    /// Reads a flow-mod or group-mod, header included.
+    pub(crate) fn read(book: &Book, message: &[u8]) -> Result<Self, ErrorCode> {
+        /// `OFPT_FLOW_MOD` and `OFPT_GROUP_MOD`.
+        const FLOW_MOD: u8 = 14;
+        const GROUP_MOD: u8 = 15;
+        match message.get(1) {
+            Some(&FLOW_MOD) => {
+                let flow = FlowMod::read(message).ok_or(refusal::BAD_LENGTH)?;
+                let (key, table) = (book.key(&flow), message[24]);
+                Ok(match flow.command {
+                    FlowCommand::Add => Self::Add(key, book.flow(&flow), table),
+                    FlowCommand::DeleteStrict => Self::Delete(key, table),
+                })
+            }
+            Some(&GROUP_MOD) => EncodedEdit::from_message(Bytes::copy_from_slice(message))
+                .map(Self::Group)
+                .ok_or(refusal::BAD_LENGTH),
+            _ => Err(refusal::BAD_TYPE),
+        }
+    }
+}
+
+/// Flows, groups and meters of a switch.
+///
+/// What a real switch checks beyond that, whether actions name groups and meters that exist and whether matches make
+/// sense, is left to the tests on real ones.
+#[derive(Debug)]
+pub(crate) struct Tables {
+    book: Arc<Book>,
+    flows: HashMap<KeyId, FlowId>,
+    active: Box<[u32; 256]>,
+    groups: BTreeMap<GroupId, Arc<Group>>,
+    meters: BTreeMap<MeterId, Meter>,
+}
+
+impl Tables {
+    /// Empty tables.
+    pub(crate) fn new(book: Arc<Book>) -> Self {
+        Self {
+            book,
+            flows: HashMap::new(),
+            active: Box::new([0; 256]),
+            groups: BTreeMap::new(),
+            meters: BTreeMap::new(),
+        }
+    }
+
+    /// The book that the flows are in.
+    pub(crate) const fn book(&self) -> &Arc<Book> {
+        &self.book
+    }
+
+    /// The flows, in no particular order.
+    pub(crate) fn flows(&self) -> impl Iterator<Item = FlowId> {
+        self.flows.values().copied()
+    }
+
+    /// How many flows each table has.
+    pub(crate) fn active(&self) -> &[u32] {
+        &self.active[..254]
+    }
+
+    /// The groups.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values().map(|group| &**group)
+    }
+
+    /// The meters.
+    pub(crate) fn meters(&self) -> impl Iterator<Item = &Meter> {
+        self.meters.values()
+    }
+
+    /// Does all of a bundle or, if one of its edits is refused, none of it: the place of that one, and why.
+    pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), (usize, ErrorCode)> {
+        // Only edits of groups can be refused, and the map of groups is small and shares its groups.
+        let mut groups = self.groups.clone();
+        for (place, change) in changes.iter().enumerate() {
+            if let Change::Group(edit) = change {
+                self.change_group(&mut groups, edit).map_err(|refusal| (place, refusal))?;
+            }
+        }
+        self.groups = groups;
+        for change in changes {
+            match *change {
+                Change::Add(key, flow, table) => {
+                    if self.flows.insert(key, flow).is_none() {
+                        self.active[usize::from(table)] += 1;
+                    }
+                }
+                Change::Delete(key, table) => {
+                    if self.flows.remove(&key).is_some() {
+                        self.active[usize::from(table)] -= 1;
+                    }
+                }
+                Change::Group(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn change_group(
+        &self,
+        groups: &mut BTreeMap<GroupId, Arc<Group>>,
+        edit: &EncodedEdit,
+    ) -> Result<(), ErrorCode> {
+        if edit.phase() == Phase::Group {
+            let group = self.book.group_of(edit).ok_or(refusal::BAD_LENGTH)?;
+            groups.insert(group.id, group);
+            return Ok(());
+        }
+        match edit.decode() {
+            Ok(FlowEdit::InsertBucket { group, bucket }) => {
+                let present = groups.get_mut(&group).ok_or(refusal::UNKNOWN_GROUP)?;
+                if present.buckets.iter().any(|other| other.id == bucket.id) {
+                    return Err(refusal::BUCKET_EXISTS);
+                }
+                *present = self.book.group(Group::clone(present).with(bucket));
+            }
+            Ok(FlowEdit::RemoveBucket { group, bucket }) => {
+                let present = groups.get_mut(&group).ok_or(refusal::UNKNOWN_GROUP)?;
+                let mut changed = Group::clone(present);
+                if !changed.remove(bucket) {
+                    return Err(refusal::UNKNOWN_BUCKET);
+                }
+                *present = self.book.group(changed);
+            }
+            Ok(FlowEdit::DeleteGroup(group)) => {
+                groups.remove(&group);
+            }
+            _ => return Err(refusal::BAD_LENGTH),
+        }
+        Ok(())
+    }
+
+    /// Takes a meter-mod, header included.
+    pub(crate) fn change_meter(&mut self, message: &[u8]) -> Result<(), ErrorCode> {
+        /// `OFPMC_MODIFY`.
+        const MODIFY: u8 = 1;
+        let edit = EncodedEdit::from_message(Bytes::copy_from_slice(message)).ok_or(refusal::BAD_LENGTH)?;
+        let modifies = message[9] == MODIFY;
+        match edit.decode() {
+            Ok(FlowEdit::AddMeter(meter)) => match (self.meters.contains_key(&meter.id), modifies) {
+                (true, false) => return Err(refusal::METER_EXISTS),
+                (false, true) => return Err(refusal::UNKNOWN_METER),
+                _ => {
+                    self.meters.insert(meter.id, meter);
+                }
+            },
+            Ok(FlowEdit::DeleteMeter(meter)) => {
+                self.meters.remove(&meter);
+            }
+            _ => return Err(refusal::BAD_LENGTH),
+        }
+        Ok(())
+    }
+}
