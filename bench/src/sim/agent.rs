@@ -97,9 +97,7 @@ impl Agent {
         self.connection.input.extend_from_slice(bytes);
         self.tally.bytes += bytes.len() as u64;
         let before = out.len();
-        while let Some(frame) =
-            split_frame(&mut self.connection.input).map_err(|error| Broken(error.to_string()))?
-        {
+        while let Some(frame) = split_frame(&mut self.connection.input).map_err(|error| Broken(error.to_string()))? {
             self.tally.messages += 1;
             self.take(frame, out);
         }

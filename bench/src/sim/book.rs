@@ -1,6 +1,8 @@
 //! Flows and groups of all switches, each kept once: a thousand switches hold mostly the same.
 
 use super::entry::FlowMod;
+use super::hash::Quick;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use weir_openflow::message::GroupEntries;
@@ -23,40 +25,73 @@ pub(crate) struct Book {
 
 #[derive(Debug, Default)]
 struct Flows {
-    ids: HashMap<Arc<[u8]>, FlowId>,
+    ids: HashMap<Arc<[u8]>, (KeyId, FlowId), Quick>,
     entries: Vec<Arc<[u8]>>,
-    keys: HashMap<Box<[u8]>, KeyId>,
+    keys: HashMap<Box<[u8]>, KeyId, Quick>,
+}
+
+impl Flows {
+    fn key(&mut self, key: &[u8]) -> KeyId {
+        let next = KeyId(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
+        match self.keys.get(key) {
+            Some(id) => *id,
+            None => *self.keys.entry(key.into()).or_insert(next),
+        }
+    }
+}
+
+thread_local! {
+    /// Where a flow is put together to be looked up.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends a buffer that `put` has filled.
+fn with<T>(put: impl FnOnce(&mut Vec<u8>), take: impl FnOnce(&[u8]) -> T) -> T {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        put(scratch);
+        take(scratch)
+    })
 }
 
 impl Book {
     /// The number of a flow's key.
     pub(crate) fn key(&self, flow: &FlowMod<'_>) -> KeyId {
-        let mut key = Vec::with_capacity(96);
-        flow.put_key(&mut key);
-        if let Some(id) = self.flows.read().unwrap_or_else(PoisonError::into_inner).keys.get(&*key) {
-            return *id;
-        }
-        let mut flows = self.flows.write().unwrap_or_else(PoisonError::into_inner);
-        let next = KeyId(u32::try_from(flows.keys.len()).unwrap_or(u32::MAX));
-        *flows.keys.entry(key.into()).or_insert(next)
+        with(
+            |out| flow.put_key(out),
+            |key| {
+                if let Some(id) = self.flows.read().unwrap_or_else(PoisonError::into_inner).keys.get(key) {
+                    return *id;
+                }
+                self.flows.write().unwrap_or_else(PoisonError::into_inner).key(key)
+            },
+        )
     }
 
-    /// The number of a flow.
-    pub(crate) fn flow(&self, flow: &FlowMod<'_>) -> FlowId {
-        let mut entry = Vec::with_capacity(256);
-        flow.put_entry(&mut entry);
-        if let Some(id) = self.flows.read().unwrap_or_else(PoisonError::into_inner).ids.get(&*entry) {
-            return *id;
+    /// The numbers of a flow and of its key.
+    pub(crate) fn flow(&self, flow: &FlowMod<'_>) -> (KeyId, FlowId) {
+        let known = with(
+            |out| flow.put_entry(out),
+            |entry| self.flows.read().unwrap_or_else(PoisonError::into_inner).ids.get(entry).copied(),
+        );
+        if let Some(ids) = known {
+            return ids;
         }
         let mut flows = self.flows.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(id) = flows.ids.get(&*entry) {
-            return *id;
-        }
-        let id = FlowId(u32::try_from(flows.entries.len()).unwrap_or(u32::MAX));
-        let entry: Arc<[u8]> = entry.into();
-        flows.entries.push(Arc::clone(&entry));
-        flows.ids.insert(entry, id);
-        id
+        let key = with(|out| flow.put_key(out), |key| flows.key(key));
+        with(
+            |out| flow.put_entry(out),
+            |entry| {
+                if let Some(ids) = flows.ids.get(entry) {
+                    return *ids;
+                }
+                let id = FlowId(u32::try_from(flows.entries.len()).unwrap_or(u32::MAX));
+                let entry: Arc<[u8]> = entry.into();
+                flows.entries.push(Arc::clone(&entry));
+                flows.ids.insert(entry, (key, id));
+                (key, id)
+            },
+        )
     }
 
     /// Hands out the entries of flows one after the other.

@@ -6,7 +6,7 @@ use super::load::{create_ports, load};
 use super::measurement::{Measurement, Measurements};
 use super::progress::Bar;
 use super::world::World;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
@@ -222,7 +222,7 @@ impl World {
             let project = project(place / self.cloud.networks_of_tenant);
             let share = JOINING / networks.min(JOINING);
             let hosts = vec![host; share];
-            ports.extend(create_ports(&self.caller, &project, network, &hosts, &Value::from(json!({})), &bar)?);
+            ports.extend(create_ports(&self.caller, &project, network, &hosts, &json!({}), &bar)?);
         }
         drop(bar);
         self.wait_for_quiet(Duration::from_millis(500));

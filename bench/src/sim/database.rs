@@ -72,8 +72,7 @@ impl Database {
             vifs: 0,
         };
         let interface = database.insert("Interface", json!({"name": INTEGRATION, "type": "internal"}));
-        let port =
-            database.insert("Port", json!({"name": INTEGRATION, "interfaces": reference(&interface)}));
+        let port = database.insert("Port", json!({"name": INTEGRATION, "interfaces": reference(&interface)}));
         let bridge = json!({"name": INTEGRATION, "datapath_type": "system", "ports": reference(&port)});
         database.integration = database.insert("Bridge", bridge);
         let ids = json!([["hostname", hostname], ["system-id", hostname], ["weir-encap-ip", encap_ip]]);

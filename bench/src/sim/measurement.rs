@@ -50,8 +50,23 @@ impl Measurements {
     /// An empty table.
     pub(crate) fn new() -> Self {
         let columns = [
-            "hosts", "ports", "what", "time", "99 %", "cpu", "memory", "peak", "flow-mods", "group-mods", "meter-mods",
-            "bundles", "messages", "sent", "read back", "received", "refused",
+            "hosts",
+            "ports",
+            "what",
+            "time",
+            "99 %",
+            "cpu",
+            "memory",
+            "peak",
+            "flow-mods",
+            "group-mods",
+            "meter-mods",
+            "bundles",
+            "messages",
+            "sent",
+            "read back",
+            "received",
+            "refused",
         ];
         Self { report: Report::new("sim: a controller process and simulated hypervisors", columns) }
     }

@@ -18,6 +18,7 @@ mod counts;
 mod course;
 mod database;
 mod entry;
+mod hash;
 mod hypervisor;
 mod link;
 mod load;

@@ -2,6 +2,7 @@
 
 use super::book::{Book, FlowId, KeyId};
 use super::entry::{FlowCommand, FlowMod};
+use super::hash::Quick;
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -47,15 +48,18 @@ impl Change {
         match message.get(1) {
             Some(&FLOW_MOD) => {
                 let flow = FlowMod::read(message).ok_or(refusal::BAD_LENGTH)?;
-                let (key, table) = (book.key(&flow), message[24]);
+                let table = message[24];
                 Ok(match flow.command {
-                    FlowCommand::Add => Self::Add(key, book.flow(&flow), table),
-                    FlowCommand::DeleteStrict => Self::Delete(key, table),
+                    FlowCommand::Add => {
+                        let (key, id) = book.flow(&flow);
+                        Self::Add(key, id, table)
+                    }
+                    FlowCommand::DeleteStrict => Self::Delete(book.key(&flow), table),
                 })
             }
-            Some(&GROUP_MOD) => EncodedEdit::from_message(Bytes::copy_from_slice(message))
-                .map(Self::Group)
-                .ok_or(refusal::BAD_LENGTH),
+            Some(&GROUP_MOD) => {
+                EncodedEdit::from_message(Bytes::copy_from_slice(message)).map(Self::Group).ok_or(refusal::BAD_LENGTH)
+            }
             _ => Err(refusal::BAD_TYPE),
         }
     }
@@ -68,7 +72,7 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Tables {
     book: Arc<Book>,
-    flows: HashMap<KeyId, FlowId>,
+    flows: HashMap<KeyId, FlowId, Quick>,
     active: Box<[u32; 256]>,
     groups: BTreeMap<GroupId, Arc<Group>>,
     meters: BTreeMap<MeterId, Meter>,
@@ -79,7 +83,7 @@ impl Tables {
     pub(crate) fn new(book: Arc<Book>) -> Self {
         Self {
             book,
-            flows: HashMap::new(),
+            flows: HashMap::default(),
             active: Box::new([0; 256]),
             groups: BTreeMap::new(),
             meters: BTreeMap::new(),
@@ -139,11 +143,7 @@ impl Tables {
         Ok(())
     }
 
-    fn change_group(
-        &self,
-        groups: &mut BTreeMap<GroupId, Arc<Group>>,
-        edit: &EncodedEdit,
-    ) -> Result<(), ErrorCode> {
+    fn change_group(&self, groups: &mut BTreeMap<GroupId, Arc<Group>>, edit: &EncodedEdit) -> Result<(), ErrorCode> {
         if edit.phase() == Phase::Group {
             let group = self.book.group_of(edit).ok_or(refusal::BAD_LENGTH)?;
             groups.insert(group.id, group);

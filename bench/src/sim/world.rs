@@ -92,7 +92,9 @@ impl World {
         loop {
             if start.elapsed() > PATIENCE {
                 let Standing { settled, flows } = self.standing()?;
-                return Err(format!("{what}: {settled} of {wanted} switches hold what they should, {flows} flows").into());
+                return Err(
+                    format!("{what}: {settled} of {wanted} switches hold what they should, {flows} flows").into()
+                );
             }
             if self.counts.now().reads >= reads {
                 let settled = self.standing()?.settled;
