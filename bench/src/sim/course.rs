@@ -91,7 +91,8 @@ impl World {
         measurements.end(self, "mass reconnect", &measurement, measurement.elapsed(), None)
     }
 
-    fn switches(&self) -> u64 {
+    /// How many switches there are.
+    pub(crate) fn switches(&self) -> u64 {
         self.hypervisors.len() as u64 * 2
     }
 
@@ -178,6 +179,11 @@ impl World {
         Ok(())
     }
 
+    /// The hypervisors of a large network's ports.
+    pub(crate) fn large_hosts(&self) -> Vec<usize> {
+        (0..LARGE).map(|port| port % LARGE_HOSTS.min(self.cloud.hosts)).collect()
+    }
+
     fn thousand_ports(&mut self, measurements: &mut Measurements) -> Result<Large, Failure> {
         let project = project(PROJECT);
         let network = id(&self.caller.create(&project, "network", &json!({"name": "large"}))?)?;
@@ -185,7 +191,7 @@ impl World {
         let subnet = json!({"network_id": network, "ip_version": 4, "cidr": prefix});
         let subnet = id(&self.caller.create(&project, "subnet", &subnet)?)?;
         let group = id(&self.caller.create(&project, "security_group", &json!({"name": "large"}))?)?;
-        let hosts: Vec<usize> = (0..LARGE).map(|port| port % LARGE_HOSTS.min(self.cloud.hosts)).collect();
+        let hosts = self.large_hosts();
         let bar = Bar::new("ports of one network", LARGE);
         let measurement = Measurement::begin(self)?;
         let with = json!({"security_groups": [&group]});

@@ -51,13 +51,17 @@ enum Event {
     Port(u32, String),
     /// The connection is cut.
     Cut,
+    /// It reads slowly from now on.
+    Slow,
+    /// What it says is lost, as long as the connection lasts.
+    Mute,
     /// The database names the controller.
     Controller(u64, SocketAddr),
 }
 
 impl Hypervisor {
     /// Starts the hypervisor of this number. These ports are plugged in before it connects.
-    pub(crate) fn start(number: usize, ports: &[String], slow: bool, site: &Site) -> Self {
+    pub(crate) fn start(number: usize, ports: &[String], site: &Site) -> Self {
         let encap_ip = std::net::Ipv4Addr::from(0x0a64_0000 + u32::try_from(number).unwrap_or(0) + 1).to_string();
         let mut database = Database::new(number as u64, &host_name(number), &encap_ip);
         let switches = [INTEGRATION, TUNNEL].map(|_| mpsc::unbounded_channel());
@@ -68,7 +72,7 @@ impl Hypervisor {
             drop(integration.send(Event::Port(number, interface)));
         }
         for events in [integration_events, tunnel_events] {
-            tokio::spawn(run_switch(Tables::new(Arc::clone(&site.book)), events, slow, site.clone()));
+            tokio::spawn(run_switch(Tables::new(Arc::clone(&site.book)), events, site.clone()));
         }
         let (plugs, plugged) = mpsc::unbounded_channel();
         let switches = [integration, tunnel];
@@ -83,9 +87,17 @@ impl Hypervisor {
 
     /// Cuts the connections of its switches; they connect again at once.
     pub(crate) fn cut(&self) {
-        for switch in &self.switches {
-            drop(switch.send(Event::Cut));
-        }
+        self.switches.iter().for_each(|switch| drop(switch.send(Event::Cut)));
+    }
+
+    /// From now on its switches read slowly.
+    pub(crate) fn slow_down(&self) {
+        self.switches.iter().for_each(|switch| drop(switch.send(Event::Slow)));
+    }
+
+    /// What its switches say is lost, until they connect again.
+    pub(crate) fn mute(&self) {
+        self.switches.iter().for_each(|switch| drop(switch.send(Event::Mute)));
     }
 }
 
@@ -108,7 +120,7 @@ async fn run_database(
     let mut told = [None, None];
     loop {
         let Some(stream) = connect(&mut controller).await else { return };
-        let Ok(mut link) = Link::new(stream, false) else { continue };
+        let Ok(mut link) = Link::new(stream) else { continue };
         database.connect();
         let connected = Instant::now();
         loop {
@@ -170,9 +182,9 @@ async fn connect(controller: &mut watch::Receiver<Option<SocketAddr>>) -> Option
     }
 }
 
-async fn run_switch(tables: Tables, mut events: mpsc::UnboundedReceiver<Event>, slow: bool, site: Site) {
+async fn run_switch(tables: Tables, mut events: mpsc::UnboundedReceiver<Event>, site: Site) {
     let mut agent = Agent::new(tables);
-    let mut target = None;
+    let (mut target, mut slow) = (None, false);
     let mut up = site.controller.clone();
     loop {
         let Some(address) = target else {
@@ -182,7 +194,8 @@ async fn run_switch(tables: Tables, mut events: mpsc::UnboundedReceiver<Event>, 
                     target = Some(address);
                 }
                 Some(Event::Port(number, name)) => agent.add_port(number, &name, None),
-                Some(Event::Cut) => {}
+                Some(Event::Slow) => slow = true,
+                Some(Event::Cut | Event::Mute) => {}
                 None => return,
             }
             continue;
@@ -190,17 +203,22 @@ async fn run_switch(tables: Tables, mut events: mpsc::UnboundedReceiver<Event>, 
         if up.wait_for(Option::is_some).await.is_err() {
             return;
         }
-        let connected = TcpStream::connect(address).await.and_then(|stream| Link::new(stream, slow));
+        let connected = TcpStream::connect(address).await.and_then(Link::new);
         let Ok(mut link) = connected else {
             tokio::time::sleep(RETRY).await;
             continue;
         };
         site.counts.add(&Tally { connections: 1, ..Tally::default() });
+        link.set_slow(slow);
         agent.connect(&mut link.output);
+        let mut mute = false;
         loop {
             let event = tokio::select! {
                 moved = link.pump(|bytes, output| agent.handle(bytes, output).map_err(io::Error::other)) => {
                     site.counts.add(&std::mem::take(&mut agent.tally));
+                    if mute {
+                        link.output.clear();
+                    }
                     match moved {
                         Ok(()) => continue,
                         Err(error) => {
@@ -216,6 +234,11 @@ async fn run_switch(tables: Tables, mut events: mpsc::UnboundedReceiver<Event>, 
             match event {
                 Some(Event::Port(number, name)) => agent.add_port(number, &name, Some(&mut link.output)),
                 Some(Event::Cut) => break,
+                Some(Event::Slow) => {
+                    slow = true;
+                    link.set_slow(slow);
+                }
+                Some(Event::Mute) => mute = true,
                 Some(Event::Controller(..)) => {}
                 None => return,
             }

@@ -26,9 +26,14 @@ pub(crate) struct Link {
 
 impl Link {
     /// A connection that was just made.
-    pub(crate) fn new(stream: TcpStream, slow: bool) -> io::Result<Self> {
+    pub(crate) fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream, output: BytesMut::new(), slow })
+        Ok(Self { stream, output: BytesMut::new(), slow: false })
+    }
+
+    /// Whether it reads slowly from now on.
+    pub(crate) const fn set_slow(&mut self, slow: bool) {
+        self.slow = slow;
     }
 
     /// Waits until bytes can be read or written, and moves them once: those read go to `take`. The connection is over

@@ -18,6 +18,7 @@ mod counts;
 mod course;
 mod database;
 mod entry;
+mod fault;
 mod hash;
 mod hypervisor;
 mod link;
@@ -49,7 +50,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "hosts")]
     cloud: Option<PathBuf>,
     /// What is measured besides the cold start
-    #[arg(long, value_delimiter = ',', value_enum, default_values_t = Part::ALL)]
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = Part::DEFAULT)]
     parts: Vec<Part>,
     /// How many single ports are created
     #[arg(long, default_value_t = 200)]
@@ -57,9 +58,9 @@ pub struct Arguments {
     /// How many seconds are watched in which nothing happens
     #[arg(long, default_value_t = 60)]
     idle: u64,
-    /// How many of the hypervisors have switches that read slowly
-    #[arg(long, default_value_t = 0)]
-    slow: usize,
+    /// How many hypervisors are slow or lose what they say, in the parts that are about that
+    #[arg(long, default_value_t = 2)]
+    faulty: usize,
     /// Where the controller keeps its state: a directory on a disk
     #[arg(long, default_value = ".")]
     directory: PathBuf,
@@ -86,10 +87,16 @@ enum Part {
     Join,
     /// Nothing
     Idle,
+    /// Hypervisors lose what they say (not by default)
+    Mute,
+    /// Connections are cut again and again (not by default)
+    Storm,
+    /// Hypervisors read slowly from now on: the last part (not by default)
+    Slow,
 }
 
 impl Part {
-    const ALL: [Self; 6] = [Self::Restart, Self::Reconnect, Self::Port, Self::Large, Self::Join, Self::Idle];
+    const DEFAULT: [Self; 6] = [Self::Restart, Self::Reconnect, Self::Port, Self::Large, Self::Join, Self::Idle];
 }
 
 impl std::fmt::Display for Part {
@@ -133,9 +140,10 @@ fn measure(
 ) -> Result<(), Failure> {
     let data = tempfile::Builder::new().prefix("weir-bench-sim").tempdir_in(&arguments.directory)?;
     let controller = Controller::start(program.to_owned(), data.path())?;
-    let mut world = World::new(cloud, controller, arguments.slow)?;
+    let mut world = World::new(cloud, controller)?;
     world.load(measurements)?;
     world.cold_start(measurements)?;
+    let faulty = arguments.faulty.clamp(1, world.cloud.hosts);
     for part in &arguments.parts {
         match part {
             Part::Restart => world.restart(measurements)?,
@@ -143,6 +151,9 @@ fn measure(
             Part::Port => world.one_port(arguments.runs.max(1), measurements)?,
             Part::Large => world.large_network(measurements)?,
             Part::Join => world.join(measurements)?,
+            Part::Mute => world.mute(faulty, measurements)?,
+            Part::Storm => world.storm(measurements)?,
+            Part::Slow => world.slow_down(faulty, measurements)?,
             Part::Idle => world.idle(Duration::from_secs(arguments.idle), measurements)?,
         }
     }

@@ -5,9 +5,11 @@ use super::caller::Caller;
 use super::cloud::Cloud;
 use super::controller::Controller;
 use super::counts::Counts;
-use super::hypervisor::{Hypervisor, Site};
+use super::hypervisor::{Hypervisor, Site, host_name};
 use super::load::Made;
 use super::progress::Bar;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,7 +39,6 @@ pub(crate) struct World {
     site: Site,
     gate: watch::Sender<Option<SocketAddr>>,
     runtime: Runtime,
-    slow: usize,
 }
 
 /// How far the switches are.
@@ -50,22 +51,22 @@ struct Standing {
 }
 
 impl World {
-    /// A controller without hypervisors. So many of those that come will be slow.
-    pub(crate) fn new(cloud: Cloud, controller: Controller, slow: usize) -> Result<Self, Failure> {
+    /// A controller without hypervisors.
+    pub(crate) fn new(cloud: Cloud, controller: Controller) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (gate, opened) = watch::channel(None);
         let counts = Arc::new(Counts::new());
         let site = Site { book: Arc::new(Book::default()), counts: Arc::clone(&counts), controller: opened };
         let caller = Caller::new(controller.api);
         let (made, hypervisors) = (Made::default(), Vec::new());
-        Ok(Self { cloud, made, controller, hypervisors, caller, counts, site, gate, runtime, slow })
+        Ok(Self { cloud, made, controller, hypervisors, caller, counts, site, gate, runtime })
     }
 
     /// Starts one more hypervisor with these ports plugged in.
     pub(crate) fn add_hypervisor(&mut self, ports: &[String]) {
         let _inside = self.runtime.enter();
         let number = self.hypervisors.len();
-        self.hypervisors.push(Hypervisor::start(number, ports, number < self.slow, &self.site));
+        self.hypervisors.push(Hypervisor::start(number, ports, &self.site));
     }
 
     /// Lets hypervisors connect, as the controller is up.
@@ -91,13 +92,13 @@ impl World {
         let bar = Bar::new(what, wanted);
         loop {
             if start.elapsed() > PATIENCE {
-                let Standing { settled, flows } = self.standing()?;
+                let Standing { settled, flows } = self.standing(&BTreeSet::new())?;
                 return Err(
                     format!("{what}: {settled} of {wanted} switches hold what they should, {flows} flows").into()
                 );
             }
             if self.counts.now().reads >= reads {
-                let settled = self.standing()?.settled;
+                let settled = self.standing(&BTreeSet::new())?.settled;
                 bar.set(settled);
                 if settled == wanted && self.is_active()? {
                     return Ok(());
@@ -107,10 +108,26 @@ impl World {
         }
     }
 
-    fn standing(&self) -> Result<Standing, Failure> {
+    /// Waits until every switch holds what it should, but for those of the first `faulty` hypervisors.
+    pub(crate) fn wait_for_others(&self, what: &str, faulty: usize) -> Result<(), Failure> {
+        let start = Instant::now();
+        let names: BTreeSet<String> = (0..faulty).map(host_name).collect();
+        let wanted = (self.hypervisors.len() - faulty) * 2;
+        while self.standing(&names)?.settled < wanted {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("{what}: the switches that are not faulty do not get on").into());
+            }
+            std::thread::sleep(self.pause());
+        }
+        Ok(())
+    }
+
+    /// How far the switches are but for those of some hypervisors.
+    fn standing(&self, but_for: &BTreeSet<String>) -> Result<Standing, Failure> {
         let answer = self.caller.get("/weir/v1/hosts")?;
         let mut standing = Standing::default();
-        for host in answer["hosts"].as_array().into_iter().flatten() {
+        let counts = |host: &&Value| host["name"].as_str().is_some_and(|name| !but_for.contains(name));
+        for host in answer["hosts"].as_array().into_iter().flatten().filter(counts) {
             for switch in host["switches"].as_array().into_iter().flatten() {
                 let revision = |key: &str| switch[key].as_u64();
                 let settled = host["ovsdb"] == "up"

@@ -1,0 +1,66 @@
+//! Switches that do not do as they should: the controller has to stay bounded and serve the others.
+
+use super::caller::id;
+use super::cloud::project;
+use super::hypervisor::Hypervisor;
+use super::load::create_ports;
+use super::measurement::{Measurement, Measurements};
+use super::progress::Bar;
+use super::world::World;
+use serde_json::json;
+use std::time::Duration;
+
+use crate::Failure;
+
+/// How often connections are cut, and how long they are left alone in between.
+const CUTS: (u32, Duration) = (20, Duration::from_millis(200));
+
+/// The project of the network that is made meanwhile.
+const PROJECT: usize = (1 << 20) + 1;
+
+impl World {
+    /// What some hypervisors' switches say is lost until the controller gives them up and they connect again.
+    pub(crate) fn mute(&mut self, faulty: usize, measurements: &mut Measurements) -> Result<(), Failure> {
+        let measurement = Measurement::begin(self)?;
+        let reads = self.counts.now().reads + faulty as u64 * 2;
+        self.hypervisors.iter().take(faulty).for_each(Hypervisor::mute);
+        self.wait("answers lost", reads)?;
+        measurements.end(self, "answers lost: verified", &measurement, measurement.elapsed(), None)
+    }
+
+    /// All connections are cut again and again; the time counts from the last cut.
+    pub(crate) fn storm(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
+        let measurement = Measurement::begin(self)?;
+        for _ in 0..CUTS.0 {
+            self.hypervisors.iter().for_each(Hypervisor::cut);
+            std::thread::sleep(CUTS.1);
+        }
+        let last = measurement.elapsed();
+        let reads = self.counts.now().reads + self.switches() / 2;
+        self.wait("storm", reads)?;
+        measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)
+    }
+
+    /// Some hypervisors' switches read slowly while a network of a thousand ports is made on all.
+    pub(crate) fn slow_down(&mut self, faulty: usize, measurements: &mut Measurements) -> Result<(), Failure> {
+        let project = project(PROJECT);
+        let network = id(&self.caller.create(&project, "network", &json!({"name": "meanwhile"}))?)?;
+        let subnet = json!({"network_id": network, "ip_version": 4, "cidr": "10.201.0.0/16"});
+        self.caller.create(&project, "subnet", &subnet)?;
+        let hosts = self.large_hosts();
+        let bar = Bar::new("ports while some are slow", hosts.len());
+        let measurement = Measurement::begin(self)?;
+        self.hypervisors.iter().take(faulty).for_each(Hypervisor::slow_down);
+        let ports = create_ports(&self.caller, &project, &network, &hosts, &json!({}), &bar)?;
+        for (host, port) in hosts.into_iter().zip(&ports) {
+            self.hypervisors[host].plug(port);
+        }
+        drop(bar);
+        self.wait_for_others("slow switches", faulty)?;
+        let what = "1,000 ports, some slow: others told";
+        measurements.end(self, what, &measurement, measurement.elapsed(), None)?;
+        self.wait("slow switches", 0)?;
+        let what = "1,000 ports, some slow: ACTIVE";
+        measurements.end(self, what, &measurement, measurement.elapsed(), None)
+    }
+}
