@@ -39,8 +39,10 @@ pub(crate) struct Usage {
 }
 
 impl Controller {
-    /// Starts a controller that keeps its state below `directory`, and waits until its API answers.
-    pub(crate) fn start(program: PathBuf, directory: &Path) -> Result<Self, Failure> {
+    /// Starts a controller that keeps its state below `directory`, and waits until its API answers. It compares switches
+    /// at intervals of `audit_s` seconds.
+    pub(crate) fn start(program: PathBuf, directory: &Path, audit_s: u64) -> Result<Self, Failure> {
+        std::fs::write(directory.join(CONFIG), format!("audit_interval_s = {audit_s}\n"))?;
         let [api, openflow, ovsdb] = free_addresses()?;
         let directory = directory.to_owned();
         let child = spawn(&program, &directory, [api, openflow, ovsdb])?;
@@ -115,6 +117,9 @@ impl Drop for Controller {
     }
 }
 
+/// The file with its configuration.
+const CONFIG: &str = "weir.toml";
+
 /// The file that its log goes to.
 const LOG: &str = "weir.log";
 
@@ -126,6 +131,8 @@ fn spawn(program: &Path, directory: &Path, [api, openflow, ovsdb]: [SocketAddr; 
         .args(["--api", &api.to_string(), "--openflow", &openflow.to_string(), "--ovsdb", &ovsdb.to_string()])
         .arg("--data-dir")
         .arg(directory)
+        .arg("--config")
+        .arg(directory.join(CONFIG))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log);

@@ -58,6 +58,9 @@ pub struct Arguments {
     /// How many seconds are watched in which nothing happens
     #[arg(long, default_value_t = 60)]
     idle: u64,
+    /// Seconds between two comparisons of a switch (`audit_interval_s`)
+    #[arg(long, default_value_t = 60)]
+    audit: u64,
     /// How many hypervisors are slow or lose what they say, in the parts that are about that
     #[arg(long, default_value_t = 2)]
     faulty: usize,
@@ -139,7 +142,7 @@ fn measure(
     measurements: &mut Measurements,
 ) -> Result<(), Failure> {
     let data = tempfile::Builder::new().prefix("weir-bench-sim").tempdir_in(&arguments.directory)?;
-    let controller = Controller::start(program.to_owned(), data.path())?;
+    let controller = Controller::start(program.to_owned(), data.path(), arguments.audit)?;
     let mut world = World::new(cloud, controller)?;
     world.load(measurements)?;
     world.cold_start(measurements)?;

@@ -8,7 +8,6 @@ use super::counts::Counts;
 use super::hypervisor::{Hypervisor, Site, host_name};
 use super::load::Made;
 use super::progress::Bar;
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +18,10 @@ use tokio::sync::watch;
 use crate::Failure;
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(1200);
+const PATIENCE: Duration = Duration::from_secs(1800);
+
+/// After this long the API tells what is wanted of switches since the last request.
+const POSTED: Duration = Duration::from_millis(30);
 
 /// Everything that is measured.
 #[derive(Debug)]
@@ -39,15 +41,6 @@ pub(crate) struct World {
     site: Site,
     gate: watch::Sender<Option<SocketAddr>>,
     runtime: Runtime,
-}
-
-/// How far the switches are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Standing {
-    /// Switches that hold what they should.
-    settled: usize,
-    /// Flows that they hold.
-    flows: u64,
 }
 
 impl World {
@@ -84,60 +77,62 @@ impl World {
         Duration::from_millis(if self.hypervisors.len() > 200 { 100 } else { 10 })
     }
 
-    /// Waits until every switch was read back so often since there were `reads`, holds what it should, and every port is
-    /// ACTIVE.
+    /// Waits until there were so many `reads`, every switch was seen to hold what it should, and every port is ACTIVE.
     pub(crate) fn wait(&self, what: &str, reads: u64) -> Result<(), Failure> {
+        self.wait_for(what, reads, 0)?;
         let start = Instant::now();
-        let wanted = self.hypervisors.len() * 2;
-        let bar = Bar::new(what, wanted);
-        loop {
+        while !self.is_active()? {
             if start.elapsed() > PATIENCE {
-                let Standing { settled, flows } = self.standing(&BTreeSet::new())?;
-                return Err(
-                    format!("{what}: {settled} of {wanted} switches hold what they should, {flows} flows").into()
-                );
-            }
-            if self.counts.now().reads >= reads {
-                let settled = self.standing(&BTreeSet::new())?.settled;
-                bar.set(settled);
-                if settled == wanted && self.is_active()? {
-                    return Ok(());
-                }
-            }
-            std::thread::sleep(self.pause());
-        }
-    }
-
-    /// Waits until every switch holds what it should, but for those of the first `faulty` hypervisors.
-    pub(crate) fn wait_for_others(&self, what: &str, faulty: usize) -> Result<(), Failure> {
-        let start = Instant::now();
-        let names: BTreeSet<String> = (0..faulty).map(host_name).collect();
-        let wanted = (self.hypervisors.len() - faulty) * 2;
-        while self.standing(&names)?.settled < wanted {
-            if start.elapsed() > PATIENCE {
-                return Err(format!("{what}: the switches that are not faulty do not get on").into());
+                return Err(format!("{what}: some ports stay DOWN").into());
             }
             std::thread::sleep(self.pause());
         }
         Ok(())
     }
 
-    /// How far the switches are but for those of some hypervisors.
-    fn standing(&self, but_for: &BTreeSet<String>) -> Result<Standing, Failure> {
+    /// Waits until every switch was seen to hold what it should, but for those of the first `faulty` hypervisors.
+    pub(crate) fn wait_for_others(&self, what: &str, faulty: usize) -> Result<(), Failure> {
+        self.wait_for(what, 0, faulty)
+    }
+
+    /// It counts that a switch was seen in step once: one that is compared at an interval is behind as long as that
+    /// takes, and of a thousand hypervisors some always are.
+    fn wait_for(&self, what: &str, reads: u64, faulty: usize) -> Result<(), Failure> {
+        let start = Instant::now();
+        let wanted = (self.hypervisors.len() - faulty) * 2;
+        let faulty: BTreeSet<String> = (0..faulty).map(host_name).collect();
+        let bar = Bar::new(what, wanted);
+        let mut settled = BTreeSet::new();
+        // What is wanted of switches is posted with some delay.
+        std::thread::sleep(POSTED);
+        loop {
+            if self.counts.now().reads >= reads {
+                self.look(&mut settled)?;
+                settled.retain(|(host, _)| !faulty.contains(host));
+                if settled.len() == wanted {
+                    return Ok(());
+                }
+            }
+            bar.set(settled.len());
+            if start.elapsed() > PATIENCE {
+                return Err(format!("{what}: {} of {wanted} switches hold what they should", settled.len()).into());
+            }
+            std::thread::sleep(self.pause());
+        }
+    }
+
+    /// Notes the switches that are in step, each by its hypervisor and its place there.
+    fn look(&self, settled: &mut BTreeSet<(String, usize)>) -> Result<(), Failure> {
         let answer = self.caller.get("/weir/v1/hosts")?;
-        let mut standing = Standing::default();
-        let counts = |host: &&Value| host["name"].as_str().is_some_and(|name| !but_for.contains(name));
-        for host in answer["hosts"].as_array().into_iter().flatten().filter(counts) {
-            for switch in host["switches"].as_array().into_iter().flatten() {
+        for host in answer["hosts"].as_array().into_iter().flatten().filter(|host| host["ovsdb"] == "up") {
+            for (place, switch) in host["switches"].as_array().into_iter().flatten().enumerate() {
                 let revision = |key: &str| switch[key].as_u64();
-                let settled = host["ovsdb"] == "up"
-                    && switch["openflow"] == "up"
-                    && revision("acknowledged_revision") >= revision("wanted_revision");
-                standing.settled += usize::from(settled);
-                standing.flows += switch["flows"].as_u64().unwrap_or(0);
+                if switch["openflow"] == "up" && revision("acknowledged_revision") >= revision("wanted_revision") {
+                    settled.insert((host["name"].as_str().unwrap_or_default().to_owned(), place));
+                }
             }
         }
-        Ok(standing)
+        Ok(())
     }
 
     /// Whether no port is DOWN.
