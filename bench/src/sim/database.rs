@@ -3,6 +3,7 @@
 //! Weir is its only client: guards always hold, and rows are kept as the JSON that travels. `weir-sim`'s server checks
 //! more, but copies its database with every transaction.
 
+use bytes::BytesMut;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -93,6 +94,11 @@ impl Database {
     pub(crate) fn connect(&mut self) {
         self.monitor = None;
         self.input = Vec::new();
+    }
+
+    /// Asks whether the client is there. Its answer needs no answer.
+    pub(crate) fn probe(out: &mut BytesMut) {
+        out.extend_from_slice(br#"{"method":"echo","params":[],"id":"echo"}"#);
     }
 
     /// Takes bytes from the client and puts the answers.

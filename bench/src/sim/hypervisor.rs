@@ -19,6 +19,10 @@ const TUNNEL: &str = "br-tun";
 /// How long to wait before a connection is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// How long a database waits for its client to say something until it asks. A connection that the controller's system
+/// forgot, because too many wait to be accepted, is found by that.
+const PROBE: Duration = Duration::from_secs(5);
+
 /// What all hypervisors share.
 #[derive(Clone, Debug)]
 pub(crate) struct Site {
@@ -132,6 +136,10 @@ async fn run_database(
                     output.extend_from_slice(&answers);
                     Ok(())
                 }) => moved,
+                () = tokio::time::sleep(PROBE) => {
+                    Database::probe(&mut link.output);
+                    Ok(())
+                }
                 next = plugged.recv() => match next {
                     Some(next) => {
                         plug = Some(next);
