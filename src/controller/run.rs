@@ -17,7 +17,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use weir_answer::Settings;
@@ -223,12 +223,22 @@ fn is_secured(change: &Change) -> bool {
     }
 }
 
+/// Connections that may wait to be accepted: all hypervisors of a cloud may come at once.
+const BACKLOG: u32 = 4_096;
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Listens on an address. A former controller that was killed a moment ago may hold it for as long as its sockets take
 /// to go.
 async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
     let started = Instant::now();
     loop {
-        match TcpListener::bind(address).await {
+        match bind(address) {
             Err(error) if error.kind() == ErrorKind::AddrInUse && started.elapsed() < ADDRESS_PATIENCE => {
                 tokio::time::sleep(ADDRESS_RETRY).await;
             }

@@ -3,6 +3,7 @@
 use super::ConnectionId;
 use super::stream::{Acceptor, Stream};
 use bytes::BytesMut;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -168,7 +169,15 @@ async fn run<E>(
         let deadline = switch.poll_timeout();
         let answer_due = answerer.poll_timeout();
         tokio::select! {
-            () = super::until(deadline) => switch.handle_timeout(Instant::now()),
+            () = super::until(deadline) => {
+                // What came while this task had to wait for its turn is a sign of life.
+                if switch.wants_read()
+                    && let Ok(read) = tokio::time::timeout(Duration::ZERO, reader.read(&mut input)).await
+                {
+                    take_in(&mut switch, read, &input);
+                }
+                switch.handle_timeout(Instant::now());
+            }
             () = super::until(answer_due) => {
                 answerer.handle_timeout(Instant::now());
                 transmit(&mut switch, answerer.as_mut());
@@ -177,16 +186,21 @@ async fn run<E>(
                 Ok(flushed) => unflushed = !flushed,
                 Err(error) => switch.close(CloseReason::Disconnected(error.to_string())),
             },
-            read = reader.read(&mut input), if switch.wants_read() => match read {
-                Ok(0) => switch.close(CloseReason::Disconnected("closed by the switch".to_owned())),
-                Ok(length) => switch.handle_bytes(Instant::now(), &input[..length]),
-                Err(error) => switch.close(CloseReason::Disconnected(error.to_string())),
-            },
+            read = reader.read(&mut input), if switch.wants_read() => take_in(&mut switch, read, &input),
             order = orders.recv() => match order {
                 Some(order) => switch.order(Instant::now(), order),
                 None => switch.close(CloseReason::Local),
             },
         }
+    }
+}
+
+/// Takes what was read from a switch.
+fn take_in(switch: &mut Switch, read: io::Result<usize>, input: &[u8]) {
+    match read {
+        Ok(0) => switch.close(CloseReason::Disconnected("closed by the switch".to_owned())),
+        Ok(length) => switch.handle_bytes(Instant::now(), &input[..length]),
+        Err(error) => switch.close(CloseReason::Disconnected(error.to_string())),
     }
 }
 

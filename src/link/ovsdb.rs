@@ -6,6 +6,7 @@ use super::stream::{Acceptor, Connector, Stream};
 use crate::config::Config;
 use bytes::{Buf, Bytes};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -202,17 +203,28 @@ async fn run<E>(
         }
         let deadline = hypervisor.poll_timeout();
         tokio::select! {
-            () = super::until(deadline) => hypervisor.handle_timeout(Instant::now()),
+            () = super::until(deadline) => {
+                // What came while this task had to wait for its turn is a sign of life.
+                if let Ok(read) = tokio::time::timeout(Duration::ZERO, reader.read(&mut input)).await {
+                    take_in(&mut hypervisor, read, &input);
+                }
+                hypervisor.handle_timeout(Instant::now());
+            }
             () = hang_up.notified() => hypervisor.close("closed by the controller".to_owned()),
             sent = super::send(&mut writer, &mut output), if unflushed || output.has_remaining() => match sent {
                 Ok(flushed) => unflushed = !flushed,
                 Err(error) => hypervisor.close(error.to_string()),
             },
-            read = reader.read(&mut input) => match read {
-                Ok(0) => hypervisor.close("closed by the database".to_owned()),
-                Ok(length) => hypervisor.handle_bytes(Instant::now(), &input[..length]),
-                Err(error) => hypervisor.close(error.to_string()),
-            },
+            read = reader.read(&mut input) => take_in(&mut hypervisor, read, &input),
         }
+    }
+}
+
+/// Takes what was read from a database.
+fn take_in(hypervisor: &mut Hypervisor, read: io::Result<usize>, input: &[u8]) {
+    match read {
+        Ok(0) => hypervisor.close("closed by the database".to_owned()),
+        Ok(length) => hypervisor.handle_bytes(Instant::now(), &input[..length]),
+        Err(error) => hypervisor.close(error.to_string()),
     }
 }
