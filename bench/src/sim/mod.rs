@@ -7,7 +7,7 @@
 //!             <- REST ----- Caller, load
 //! ```
 //!
-//! A switch holds numbers of flows, whose bytes are kept once for all of them ([`book`]).
+//! A switch holds numbers of flows, whose bytes are kept once for all of them.
 
 mod agent;
 mod book;

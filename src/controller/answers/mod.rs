@@ -5,6 +5,7 @@ mod announcer;
 mod counters;
 mod limiter;
 mod question;
+mod sayings;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -18,10 +19,12 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use counters::{Counters, Tally};
 use limiter::Limiter;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use sayings::Sayings;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use weir_answer::{Settings, advertisements, announcements};
+use weir_answer::Settings;
 use weir_model::{HostName, Hypervisor, PortKey, Revision, Topology};
 use weir_openflow::message::{PacketIn, PacketOut};
 use weir_openflow::{Action, Match, PortNo};
@@ -35,12 +38,13 @@ pub struct Answers {
     snapshot: Arc<ArcSwap<Topology>>,
     settings: Arc<Settings>,
     tally: Arc<Tally>,
+    sayings: Arc<Sayings>,
 }
 
 impl Answers {
     /// Answers from the topology that is in `snapshot` when a question comes.
     pub fn new(snapshot: Arc<ArcSwap<Topology>>, settings: Settings) -> Self {
-        Self { snapshot, settings: Arc::new(settings), tally: Arc::default() }
+        Self { snapshot, settings: Arc::new(settings), tally: Arc::default(), sayings: Arc::default() }
     }
 
     /// What has been answered so far, and what not.
@@ -173,7 +177,7 @@ impl SwitchAnswers {
 
     /// Looks what routers have to say to whom, if the topology has changed.
     fn look(&mut self, now: Instant) {
-        let topology = self.answers.snapshot.load_full();
+        let topology = self.answers.sayings.topology(now, || self.answers.snapshot.load_full());
         self.look_at = Some(now + LOOK);
         if self.looked.replace(topology.revision()) == Some(topology.revision()) {
             return;
@@ -200,12 +204,11 @@ impl SwitchAnswers {
             if vif.ofport == 0 || topology.bound_host(port).is_none_or(|host| host.name != vif.host) {
                 continue;
             }
-            advertised
-                .entry(network.id)
-                .or_insert_with(|| Arc::from(advertisements(&topology, network, &self.answers.settings)));
-            announced
-                .entry(network.id)
-                .or_insert_with(|| announcements(&topology, network).into_iter().collect::<BTreeSet<_>>().into());
+            if let Entry::Vacant(of_network) = advertised.entry(network.id) {
+                let said = self.answers.sayings.on(network, &topology, &self.answers.settings);
+                of_network.insert(said.advertised);
+                announced.insert(network.id, said.announced);
+            }
             stations.insert(port.key, Station { port: PortNo(vif.ofport), network: network.id });
         }
         self.advertiser.learn(now, &stations, advertised);

@@ -1,10 +1,10 @@
 use super::*;
 use std::collections::BTreeSet;
 use uuid::Uuid;
-use weir_answer::Silence;
+use weir_answer::{Silence, advertisements};
 use weir_model::{
-    Command, HypervisorFact, Ipv6Mode, Limits, NetworkId, NewInterface, NewNetwork, NewPort, NewRouter, NewSubnet,
-    OldInterface, PortId, Request, RouterId, SubnetId, Timestamp, Vif,
+    Command, HypervisorFact, Ipv6Mode, Limits, NetworkId, NetworkPatch, NewInterface, NewNetwork, NewPort, NewRouter,
+    NewSubnet, OldInterface, PortId, Request, RouterId, SubnetId, Timestamp, Vif,
 };
 use weir_openflow::message::PacketInReason;
 use weir_openflow::{Field, TableId};
@@ -222,7 +222,7 @@ fn a_change_is_told_soon_and_a_router_that_leaves_says_so() {
     assert_eq!(scene.pass(Duration::from_secs(2)).len(), 1);
     let patch = |mtu| Command::UpdateNetwork {
         id: NETWORK,
-        patch: weir_model::NetworkPatch { mtu: Some(mtu), ..Default::default() },
+        patch: NetworkPatch { mtu: Some(mtu), ..Default::default() },
         if_revision: None,
     };
     scene.publish(|topology| apply(topology, patch(1400)));
@@ -285,4 +285,34 @@ fn a_switch_with_many_ports_tells_them_over_a_while() {
     // Ports that are gone are told nothing any more.
     advertiser.learn(start, &BTreeMap::new(), BTreeMap::new());
     assert_eq!(advertiser.poll_timeout(), None);
+}
+
+#[test]
+fn what_is_said_is_made_once_for_all_switches_and_stays_what_it_is() {
+    let first = Arc::new(cloud(false));
+    let renamed = NetworkPatch { name: Some("other".to_owned()), ..NetworkPatch::default() };
+    let renamed = Command::UpdateNetwork { id: NETWORK, patch: renamed, if_revision: None };
+    let second = Arc::new(apply(&first, renamed));
+    let third = Arc::new(apply(&second, detach(INTERFACE)));
+    let (sayings, settings, start) = (Sayings::default(), Settings::default(), Instant::now());
+    let said = |at: u64, newest: &Arc<Topology>| {
+        let topology = sayings.topology(start + Duration::from_millis(at), || Arc::clone(newest));
+        let network = topology.network(NETWORK).expect("the network");
+        (topology.revision(), sayings.on(network, &topology, &settings))
+    };
+    let (revision, before) = said(0, &first);
+    assert_eq!(revision, first.revision());
+    assert!(!before.advertised.is_empty() && !before.announced.is_empty());
+    // For half a second everybody is told of the same topology.
+    let (revision, same) = said(400, &second);
+    assert_eq!(revision, first.revision());
+    assert!(Arc::ptr_eq(&same.advertised, &before.advertised));
+    let (revision, same) = said(500, &second);
+    assert_eq!(revision, second.revision());
+    assert!(Arc::ptr_eq(&same.advertised, &before.advertised) && Arc::ptr_eq(&same.announced, &before.announced));
+    let (_, gone) = said(1_000, &third);
+    assert!(gone.advertised.is_empty() && gone.announced.is_empty());
+    // Whoever still has a former topology hears of that.
+    let network = first.network(NETWORK).expect("the network");
+    assert_eq!(sayings.on(network, &first, &settings), before);
 }
