@@ -191,11 +191,10 @@ impl Controller {
             link.wanted = Revision(step.revision);
             link.behind_since.get_or_insert(self.now);
         }
-        let edits = steps.iter().flat_map(|step| &step.edits).map(|edits| edits.len()).sum();
         if !link.following {
             return;
         }
-        self.counts.gave(edits);
+        self.counts.gave(steps.iter().flat_map(|step| &step.edits).map(|edits| edits.len()).sum());
         if !link.order(Order::Apply(steps)) {
             // It is too far behind to be told step by step: it is compared as a whole when it has caught up.
             link.following = false;

@@ -77,11 +77,12 @@ fn ask(set: Register<SetKey>, direction: Direction, view: View) -> [Action; 3] {
     [set.copy_to(&SUBJECT_SET), SUBJECT_QUESTION.load(question), Action::resubmit(Table::Rules.id())]
 }
 
-/// What goes the way of a connection's first packet, and does not show the ports that rules are asked about.
-fn portless(stateful: impl Fn() -> Match) -> [(Priority, Match); 3] {
-    let [v4, v6] = [ethertype::IPV4, ethertype::IPV6]
-        .map(|ethertype| (Priority::Object, fragment::any(ct_state::forward(stateful().eth_type(ethertype)))));
-    [(Priority::Exception, ct_state::related_forward(stateful())), v4, v6]
+/// What goes the way of a connection's first packet, and does not show the ports that rules are asked about, of those
+/// whose groups let replies pass.
+fn portless(stateful: Register<bool>) -> [(Priority, Match); 3] {
+    let error = ct_state::related_forward(stateful.on(Match::new(), true));
+    let [v4, v6] = versions().map(|packet| fragment::any(ct_state::forward(stateful.on(packet, true))));
+    [(Priority::Exception, error), (Priority::Object, v4), (Priority::Object, v6)]
 }
 
 fn leave(sink: &mut Sink) {
@@ -107,7 +108,7 @@ fn leave(sink: &mut Sink) {
             Table::Left,
         );
     }
-    for (priority, matching) in portless(stateful) {
+    for (priority, matching) in portless(SOURCE_STATEFUL) {
         let asks = ask(SOURCE_SET_KEY, Direction::Egress, View::Connection);
         sink.lead(Table::Leave, priority, matching, step(), asks, Table::Left);
     }
@@ -126,12 +127,11 @@ fn enter(sink: &mut Sink) {
     for free in [EXEMPT.on(Match::new(), true), DESTINATION_SET.on(Match::new(), NO_SET)] {
         sink.lead(Table::Enter, Priority::Own, free, step(), [], Table::Commit);
     }
-    let stateful = || DESTINATION_STATEFUL.on(Match::new(), true);
-    for (priority, matching) in portless(stateful) {
+    for (priority, matching) in portless(DESTINATION_STATEFUL) {
         let asks = ask(DESTINATION_SET_KEY, Direction::Ingress, View::Connection);
         sink.lead(Table::Enter, priority, matching, step(), asks, Table::Entered);
     }
-    let foreign = ct_state::reply(stateful());
+    let foreign = ct_state::reply(DESTINATION_STATEFUL.on(Match::new(), true));
     sink.refuse(Table::Enter, Priority::Object, foreign, Reason::ForeignConnection, Object::Nothing);
     let first = ask(DESTINATION_SET_KEY, Direction::Ingress, View::Packet);
     sink.lead(Table::Enter, Priority::Fallback, Match::new(), step(), first, Table::Entered);

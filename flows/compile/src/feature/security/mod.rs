@@ -35,9 +35,8 @@ impl Feature for Security {
             Change::SecuritySet(diff) => {
                 let Some(set) = diff.last() else { return };
                 units.insert(Unit::Generation(set.key));
-                let groups =
-                    |side: &Option<_>| side.as_ref().map(|set: &std::sync::Arc<SecuritySet>| set.groups.clone());
-                if groups(&diff.before) != groups(&diff.after) {
+                // The groups of a set never change: one that was there and still is has another generation only.
+                if diff.before.is_none() || diff.after.is_none() {
                     units.insert(Unit::Rules(set.key));
                     for topology in sides {
                         units.extend(remotes(set, topology).map(|address| Unit::Remote(set.key, address)));
