@@ -131,28 +131,31 @@ impl Controller {
         let mut steps: BTreeMap<SwitchId, Vec<Step>> = BTreeMap::new();
         let mut old = batch.before;
         for (new, commit) in batch.after.into_iter().zip(commits) {
-            let mut edits: BTreeMap<SwitchId, Vec<_>> = BTreeMap::new();
+            let mut given: BTreeMap<SwitchId, Step> = BTreeMap::new();
             let applied = self.engine.apply(&commit, &old, &new);
             self.counts.built(applied.rebuilt.len());
             for unexpressed in applied.unexpressed {
                 tracing::warn!("{unexpressed}");
             }
-            for Delta { unit, recipients, bridge, edits: shared, can_wait } in applied.deltas {
+            for Delta { unit, recipients, bridge, edits, change, can_wait } in applied.deltas {
                 for key in recipients.iter() {
                     // Who has just been forgotten still loses its flows.
                     let host = new.hypervisor_by_key(key).or_else(|| old.hypervisor_by_key(key));
                     let Some(host) = host.map(|host| host.name.clone()) else { continue };
                     let switch = SwitchId { host, bridge };
                     if can_wait {
-                        self.withdrawals.put_off(switch, unit, shared.clone());
+                        self.withdrawals.put_off(switch, unit, (edits.clone(), change));
                         continue;
                     }
                     let before = self.withdrawals.recall(&switch, &unit);
-                    edits.entry(switch).or_default().extend(before.into_iter().chain([shared.clone()]));
+                    let step = given.entry(switch).or_insert_with(|| Step::to(commit.revision.0));
+                    for (edits, change) in before.into_iter().chain([(edits.clone(), change)]) {
+                        step.push(edits, change);
+                    }
                 }
             }
-            for (switch, edits) in edits {
-                steps.entry(switch).or_default().push(Step { revision: commit.revision.0, edits });
+            for (switch, step) in given {
+                steps.entry(switch).or_default().push(step);
             }
             self.unsettle(&commit);
             self.hand_over(&commit, &old, &new);

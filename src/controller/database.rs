@@ -112,12 +112,12 @@ impl Controller {
             }
         }
         for bridge in Bridge::ALL {
-            self.comparisons.end(&host.id(bridge));
+            self.comparisons.end(&host.id(bridge), self.now);
         }
         self.withdrawals.rename(from, to);
         host.name.clone_from(to);
         for bridge in Bridge::ALL.into_iter().filter(|bridge| host.switch(*bridge).connection.is_some()) {
-            self.comparisons.want(host.id(bridge));
+            self.comparisons.want(host.id(bridge), self.now);
         }
         self.hosts.insert(to.clone(), host);
     }

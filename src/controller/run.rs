@@ -21,10 +21,10 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use weir_answer::Settings;
-use weir_compile::{Bridge, table_names};
+use weir_compile::{Bridge, SEAL_TABLE, seal_cookie, table_names};
 use weir_model::{Change, Limits, LoadError, Port, Rejection, Timestamp, Topology};
 use weir_openflow::session::SessionConfig;
-use weir_reconcile::SwitchConfig;
+use weir_reconcile::{SealPlace, SwitchConfig};
 
 /// Events that may wait for the controller. A full queue slows links and clients down.
 const EVENTS_MAX: usize = 8_192;
@@ -150,6 +150,7 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
     let switch_config = SwitchConfig {
         session: SessionConfig { generation, ..SessionConfig::default() },
         audit_interval: config.audit_interval(),
+        seal: SealPlace { table: SEAL_TABLE, cookie: seal_cookie() },
     };
     let answers = Answers::new(Arc::clone(&snapshot), settings(config));
     let answerers = answers.answerers();

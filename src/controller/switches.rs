@@ -1,6 +1,7 @@
 //! What switches tell, and what they are told.
 
 use super::batch::Batch;
+use super::comparisons::Turn;
 use super::core::Controller;
 use super::progress::SwitchId;
 use crate::link::ConnectionId;
@@ -8,8 +9,9 @@ use crate::link::openflow::ConnectionEvent;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use weir_compile::{Bridge, explain};
-use weir_model::{Revision, Timestamp};
-use weir_reconcile::{Desired, Order, Step, SwitchEvent};
+use weir_model::{HostKey, Revision, Timestamp};
+use weir_openflow::Digest;
+use weir_reconcile::{Desired, Occasion, Order, Step, SwitchEvent};
 
 /// A connection of a switch, known or not.
 #[derive(Debug)]
@@ -17,8 +19,17 @@ pub(super) struct Connection {
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) datapath: Option<u64>,
     ports: Vec<weir_openflow::message::Port>,
+    /// It waits to be compared after it connected.
+    connected: Option<Connected>,
     pub(super) switch: Option<SwitchId>,
     pub(super) since: Instant,
+}
+
+/// A switch that has just connected.
+#[derive(Clone, Copy, Debug)]
+struct Connected {
+    /// What it holds, if it has a seal.
+    held: Option<Digest>,
 }
 
 impl Controller {
@@ -34,7 +45,8 @@ impl Controller {
         match event {
             ConnectionEvent::Opened { peer, orders } => {
                 tracing::debug!(%peer, connection = id.0, "switch connecting");
-                let connection = Connection { orders, datapath: None, ports: Vec::new(), switch: None, since: now };
+                let connection =
+                    Connection { orders, datapath: None, ports: Vec::new(), connected: None, switch: None, since: now };
                 self.connections.insert(id, connection);
             }
             ConnectionEvent::Switch(event) => self.switch_event(batch, id, event, at),
@@ -57,7 +69,16 @@ impl Controller {
                     None => tracing::warn!(connection = id.0, %reason, "switch lost before it was known"),
                 }
             }
-            (SwitchEvent::WantsDesired, Some(switch)) => self.comparisons.want(switch),
+            (SwitchEvent::WantsDesired(Occasion::Connected { held }), switch) => {
+                connection.connected = Some(Connected { held });
+                if let Some(switch) = switch {
+                    self.comparisons.want(switch, self.now);
+                }
+            }
+            (SwitchEvent::WantsDesired(Occasion::Doubt), Some(switch)) => self.comparisons.want(switch, self.now),
+            (SwitchEvent::WantsDesired(Occasion::Routine), Some(switch)) => {
+                self.comparisons.want_in_routine(switch, self.now);
+            }
             // A switch that is not known yet is compared when it is.
             (_, None) => {}
             (SwitchEvent::Port(status), Some(switch)) => {
@@ -116,10 +137,13 @@ impl Controller {
         }
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.switch = Some(switch.clone());
+        let is_inspected = connection.connected.is_some();
         link.connect(id, connection.orders.clone(), &connection.ports);
         tracing::info!(host = %switch.host, bridge = %switch.bridge, "switch connected");
-        self.comparisons.end(&switch);
-        self.comparisons.want(switch.clone());
+        self.comparisons.end(&switch, self.now);
+        if is_inspected {
+            self.comparisons.want(switch.clone(), self.now);
+        }
         if switch.bridge == Bridge::Integration {
             self.plug(batch, &switch.host, at);
         }
@@ -162,7 +186,7 @@ impl Controller {
         let link = host.switch_mut(switch.bridge);
         if link.connection.as_ref().is_some_and(|(current, _)| *current == id) {
             link.disconnect(Some(reason.to_owned()));
-            self.comparisons.end(switch);
+            self.comparisons.end(switch, self.now);
             for switch in host.unheard_of() {
                 self.ready.extend(self.progress.release(&switch));
             }
@@ -178,7 +202,7 @@ impl Controller {
         if let Some(since) = link.behind_since.take_if(|_| revision >= link.wanted) {
             self.counts.caught_up(self.now.duration_since(since));
         }
-        self.comparisons.finish(switch);
+        self.comparisons.finish(switch, self.now);
         self.ready.extend(self.progress.acknowledged(switch, revision));
         self.flush(switch);
     }
@@ -198,33 +222,51 @@ impl Controller {
         if !link.order(Order::Apply(steps)) {
             // It is too far behind to be told step by step: it is compared as a whole when it has caught up.
             link.following = false;
-            self.comparisons.want(switch.clone());
+            self.comparisons.want(switch.clone(), self.now);
         }
     }
 
     /// Tells the switches whose turn it is what they should hold.
     pub(super) fn compare(&mut self) {
         let mut late = Vec::new();
-        while let Some(switch) = self.comparisons.next(|switch| {
+        while let Some(Turn { switch, is_routine }) = self.comparisons.next(self.now, |switch| {
             self.hosts.get(&switch.host).is_some_and(|host| host.is_comparable(switch.bridge))
                 && self.topology.hypervisor(&switch.host).is_some()
         }) {
             let Some(key) = self.topology.hypervisor(&switch.host).map(|host| host.key) else { continue };
-            let units = self.engine.encoded(key, switch.bridge, &self.topology).map(|(_, edits)| edits).collect();
-            let revision = self.topology.revision();
+            let Some(order) = self.order_to_compare(&switch, key) else { continue };
+            self.withdrawals.forget(&switch);
             let Some(host) = self.hosts.get_mut(&switch.host) else { continue };
             let link = host.switch_mut(switch.bridge);
-            link.wanted = revision;
-            link.behind_since.get_or_insert(self.now);
-            self.counts.compared();
-            link.following = link.order(Order::Desired(Desired { revision: revision.0, units }));
+            // One in routine holds what it should as far as is known: nothing waits for it.
+            if !is_routine {
+                link.wanted = self.topology.revision();
+                link.behind_since.get_or_insert(self.now);
+            }
+            link.following = link.order(order);
             if !link.following {
-                self.comparisons.finish(&switch);
+                self.comparisons.finish(&switch, self.now);
                 late.push(switch);
             }
         }
         for switch in late {
-            self.comparisons.want(switch);
+            self.comparisons.want(switch, self.now);
         }
+    }
+
+    /// What a switch has to be told to hold what it should. One that says by its seal that it does is taken at its word.
+    fn order_to_compare(&mut self, switch: &SwitchId, key: HostKey) -> Option<Order> {
+        let (id, _) = self.hosts.get(&switch.host)?.switch(switch.bridge).connection.as_ref()?;
+        let connected = self.connections.get_mut(id).and_then(|connection| connection.connected.take());
+        let held = connected.and_then(|connected| connected.held);
+        let revision = self.topology.revision().0;
+        let digest = self.engine.digest(key, switch.bridge, &self.topology);
+        if held == Some(digest) {
+            self.counts.trusted();
+            return Some(Order::Sealed { revision, digest });
+        }
+        self.counts.compared();
+        let units = self.engine.encoded(key, switch.bridge, &self.topology).map(|(_, edits)| edits).collect();
+        Some(Order::Desired(Desired { revision, units, digest }))
     }
 }

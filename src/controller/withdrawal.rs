@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_compile::{Bridge, Unit};
 use weir_model::HostName;
-use weir_openflow::EncodedEdit;
+use weir_openflow::{Digest, EncodedEdit};
 use weir_reconcile::Step;
 
-type Edits = Arc<[EncodedEdit]>;
+/// What takes a unit away, and what that does to the digest of what a switch holds.
+type Edits = (Arc<[EncodedEdit]>, Digest);
 
 /// How many ticks pass before something is taken away. A switch has looked at all its forwarding anew by then, even a
 /// busy one: Open vSwitch means to take no longer than half a second (`max-revalidator`), and may take two.
@@ -48,6 +49,13 @@ impl Withdrawals {
         held.into_values().collect()
     }
 
+    /// A switch is compared with what it should hold, of which nothing that was put off is a part.
+    pub(super) fn forget(&mut self, switch: &SwitchId) {
+        for waiting in &mut self.waiting {
+            waiting.remove(switch);
+        }
+    }
+
     /// A hypervisor is called otherwise from now on.
     pub(super) fn rename(&mut self, from: &HostName, to: &HostName) {
         for waiting in &mut self.waiting {
@@ -78,10 +86,12 @@ impl Controller {
     pub(super) fn withdraw(&mut self) {
         for (switch, units) in self.withdrawals.tick() {
             let Some(host) = self.hosts.get(&switch.host) else { continue };
-            let revision = host.switch(switch.bridge).wanted.0;
-            let edits: Vec<Edits> = units.into_values().collect();
-            if !edits.is_empty() {
-                self.give(&switch, vec![Step { revision, edits }]);
+            let mut step = Step::to(host.switch(switch.bridge).wanted.0);
+            for (edits, change) in units.into_values() {
+                step.push(edits, change);
+            }
+            if !step.edits.is_empty() {
+                self.give(&switch, vec![step]);
             }
         }
     }
@@ -109,6 +119,18 @@ mod tests {
         assert!(withdrawals.tick().into_keys().eq([switch(1)]));
         assert!(withdrawals.tick().into_keys().eq([switch(2)]));
         assert!(withdrawals.tick().is_empty());
+    }
+
+    #[test]
+    fn who_is_compared_has_nothing_put_off() {
+        let mut withdrawals = Withdrawals::default();
+        for number in [1, 2] {
+            withdrawals.put_off(switch(number), Unit::Rules(SetKey(1)), Edits::default());
+            withdrawals.tick();
+        }
+        withdrawals.forget(&switch(1));
+        let due: Vec<_> = (0..TICKS).flat_map(|_| withdrawals.tick().into_keys()).collect();
+        assert_eq!(due, [switch(2)]);
     }
 
     #[test]

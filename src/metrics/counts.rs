@@ -28,6 +28,7 @@ pub struct Counts {
     units: Counter,
     edits: Counter,
     comparisons: Counter,
+    trusted: Counter,
     acknowledgements: Counter,
     repairs: Counter,
     refusals: Counter,
@@ -43,6 +44,7 @@ impl Default for Counts {
             units: Counter::default(),
             edits: Counter::default(),
             comparisons: Counter::default(),
+            trusted: Counter::default(),
             acknowledgements: Counter::default(),
             repairs: Counter::default(),
             refusals: Counter::default(),
@@ -68,6 +70,11 @@ impl Counts {
     /// A switch was told to compare itself with what it should hold.
     pub fn compared(&self) {
         self.comparisons.inc();
+    }
+
+    /// A switch connected whose seal says that it holds what it should.
+    pub fn trusted(&self) {
+        self.trusted.inc();
     }
 
     /// A switch acknowledged a revision.
@@ -103,6 +110,8 @@ impl Counts {
         registry.register("units_rebuilt", "Units of flows that changes had built anew", self.units.clone());
         registry.register("edits", "Edits of flows, groups and meters given to switches", self.edits.clone());
         registry.register("comparisons", "Switches that were compared as a whole", self.comparisons.clone());
+        let help = "Switches that connected and by their seal held what they should";
+        registry.register("seals_trusted", help, self.trusted.clone());
         registry.register("acknowledgements", "Revisions that switches acknowledged", self.acknowledgements.clone());
         registry.register("repairs", "Times that a switch held something else than it should", self.repairs.clone());
         registry.register("refusals", "Edits that switches did not take", self.refusals.clone());

@@ -47,7 +47,7 @@ fn hosts_and_flows_name_what_they_show() -> Tested {
 }
 
 /// The page of the controller's metrics.
-fn metrics(namespace: &Namespace) -> Result<String, Failure> {
+pub(crate) fn metrics(namespace: &Namespace) -> Result<String, Failure> {
     let mut stream = namespace.connect(METRICS, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n\r\n")?;

@@ -1,16 +1,16 @@
 //! The whole controller under random commands and faults: whatever happened, in the end every switch holds what it
 //! should, packets go where the model says, and statuses tell the truth.
 
-use crate::judge;
-use crate::world::{GRACE, World};
+use crate::world::{AUDIT, GRACE, World};
 use crate::{HAPPENINGS, PACKETS, bounds, hosts, seeds};
+use crate::{judge, seal};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use weir_compile::Bridge;
+use weir_compile::{Bridge, SEAL_TABLE};
 use weir_model::{Command, HostName, PortId, PortStatus};
 use weir_openflow::session::SessionConfig;
 use weir_openflow::{
-    Action, Cookie, EncodedEdit, Field, Flow, FlowEdit, FlowKey, FlowTable, GroupId, Match, PortNo, TableId,
+    Action, Cookie, Digest, EncodedEdit, Field, Flow, FlowEdit, FlowKey, FlowTable, GroupId, Match, PortNo, TableId,
 };
 use weir_reconcile::{Desired, Order, Switch, SwitchConfig, SwitchEvent};
 use weir_sim::generate::{self, Happening};
@@ -191,6 +191,53 @@ fn a_restarted_controller_sends_nothing() {
 }
 
 #[test]
+fn a_switch_with_the_right_seal_is_read_back_in_its_turn() {
+    let (mut world, _) = grown(3);
+    let switches = world.places().count();
+    world.crash();
+    world.quieten();
+    assert_eq!((world.tally.trusted, world.tally.compared), (switches, 0));
+    world.pass(AUDIT + Duration::from_secs(10));
+    assert_eq!((world.tally.trusted, world.tally.compared), (switches, switches));
+    assert_eq!(world.tally.repairs, 0);
+}
+
+/// What a meddler does to one flow while no controller is there, and how many switches are still trusted then.
+#[test]
+fn what_others_change_while_nobody_looks_is_mended() {
+    type Meddling = fn(Flow) -> FlowEdit;
+    let alter: Meddling = |mut flow| {
+        flow.instructions.apply = vec![Action::output(PortNo::IN_PORT)];
+        FlowEdit::AddFlow(flow)
+    };
+    let remove: Meddling = |flow| FlowEdit::DeleteFlow(flow.key);
+    let add: Meddling = |mut flow| {
+        flow.key.priority += 1;
+        FlowEdit::AddFlow(flow)
+    };
+    let (host, bridge) = (hosts(3)[0].clone(), Bridge::Integration);
+    let is_seal = |flow: &&Flow| flow.key.table == SEAL_TABLE;
+    let is_other = |flow: &&Flow| flow.key.table != SEAL_TABLE;
+    // The number of flows tells of what came and went; the rest is found in routine.
+    let meddlings =
+        [(alter, false, 0), (remove, false, 1), (add, false, 1), (remove, true, 1), (alter, true, 1), (add, true, 1)];
+    for (meddling, with_seal, doubted) in meddlings {
+        let (mut world, _) = grown(3);
+        let switches = world.places().count();
+        let content = world.fabric.host(&host).unwrap().datapath().bridge(bridge.name()).unwrap().content();
+        let mut flows = content.flows.into_values();
+        let victim = if with_seal { flows.find(|it| is_seal(&it)) } else { flows.find(|it| is_other(&it)) };
+        world.crash();
+        world.meddle(&host, bridge, meddling(victim.unwrap()));
+        world.quieten();
+        assert_eq!(world.tally.trusted, switches - doubted, "with the seal: {with_seal}");
+        let repairs = usize::from(!with_seal);
+        assert!(world.tally.repairs >= repairs, "{} repairs", world.tally.repairs);
+        assert_tables(&world, "after meddling");
+    }
+}
+
+#[test]
 fn ports_of_a_hypervisor_that_is_gone_are_down_until_it_is_back() {
     let (mut world, _) = grown(3);
     let host = hosts(3)[0].clone();
@@ -263,7 +310,11 @@ fn a_refused_flow_is_named_and_everything_else_goes_on() {
     let unit = [&good[0], &bad, &good[1]].map(|edit| EncodedEdit::encode(edit).unwrap());
 
     let start = Instant::now();
-    let config = SwitchConfig { session: SessionConfig::default(), audit_interval: Duration::from_secs(60) };
+    let config = SwitchConfig {
+        session: SessionConfig::default(),
+        audit_interval: Duration::from_secs(60),
+        seal: seal::place(),
+    };
     let mut switch = Switch::new(config, start);
     let connection = world.fabric.connect(&host, bridge.name()).unwrap();
     let (mut refusals, mut acknowledged, mut sent) = (Vec::new(), Vec::new(), 0);
@@ -278,9 +329,9 @@ fn a_refused_flow_is_named_and_everything_else_goes_on() {
             switch.handle_bytes(now, &world.fabric.poll_transmit(&host, bridge.name(), connection));
             while let Some(event) = switch.poll_event(now) {
                 match event {
-                    SwitchEvent::WantsDesired => {
-                        let units = vec![unit.to_vec().into()];
-                        switch.order(now, Order::Desired(Desired { revision: 7, units }));
+                    SwitchEvent::WantsDesired(_) => {
+                        let (units, digest) = (vec![unit.to_vec().into()], Digest::of(&unit));
+                        switch.order(now, Order::Desired(Desired { revision: 7, units, digest }));
                     }
                     SwitchEvent::Refused(refusal) => refusals.push(refusal),
                     SwitchEvent::Acknowledged { revision } => acknowledged.push(revision),
@@ -291,7 +342,7 @@ fn a_refused_flow_is_named_and_everything_else_goes_on() {
     }
     let content = world.fabric.host(&host).unwrap().datapath().bridge(bridge.name()).unwrap().content();
     let cookies: Vec<_> = content.flows.values().map(|flow| flow.cookie.0).collect();
-    assert_eq!(cookies, [11, 13]);
+    assert_eq!(cookies, [11, 13], "and no seal on what is not all");
     assert_eq!(acknowledged, [7]);
     assert_eq!(refusals.len(), 1, "once in ten seconds: {refusals:#?}");
     assert_eq!(refusals[0].cookie, Some(Cookie(0xbad)));

@@ -7,6 +7,7 @@
 mod cloud;
 mod faults;
 mod judge;
+mod seal;
 mod troubled;
 mod world;
 

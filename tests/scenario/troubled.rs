@@ -2,7 +2,7 @@
 //!
 //! Time passes as the deadlines of both sides say; the controller above is not part of it.
 
-use crate::{bounds, hosts, seeds};
+use crate::{bounds, hosts, seal, seeds};
 use bytes::BytesMut;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_compile::{Bridge, Engine, desired};
 use weir_model::{Command, HostName, HypervisorFact, Limits, Request, Timestamp, Topology, Vif};
+use weir_openflow::FlowTable;
 use weir_openflow::session::SessionConfig;
-use weir_openflow::{EncodedEdit, FlowTable};
-use weir_reconcile::{Desired, Order, Step, Switch, SwitchConfig, SwitchEvent};
+use weir_reconcile::{Desired, Occasion, Order, Step, Switch, SwitchConfig, SwitchEvent};
 use weir_sim::clock::Clock;
 use weir_sim::fabric::{Fabric, SimulatedHost};
 use weir_sim::fault::{self, Fault, Line};
@@ -50,6 +50,8 @@ struct Troubled {
     start: Instant,
     links: BTreeMap<(HostName, Bridge), Link>,
     asked: u64,
+    /// Switches that were not read back when they connected.
+    trusted: usize,
 }
 
 impl Troubled {
@@ -63,6 +65,7 @@ impl Troubled {
             start: Instant::now(),
             links: BTreeMap::new(),
             asked: 0,
+            trusted: 0,
         };
         for (number, host) in (1_u8..).zip(hosts) {
             let encap_ip = IpAddr::from([192, 0, 2, number]);
@@ -88,7 +91,7 @@ impl Troubled {
 
     fn connect(&mut self, host: &HostName, bridge: Bridge) {
         let connection = self.fabric.connect(host, bridge.name()).unwrap();
-        let config = SwitchConfig { session: SessionConfig::default(), audit_interval: AUDIT };
+        let config = SwitchConfig { session: SessionConfig::default(), audit_interval: AUDIT, seal: seal::place() };
         let link = Link {
             switch: Switch::new(config, self.instant()),
             connection,
@@ -119,19 +122,21 @@ impl Troubled {
             return;
         };
         let applied = self.engine.apply(&commit, &self.topology, &topology);
-        let mut steps: BTreeMap<(HostName, Bridge), Vec<Arc<[EncodedEdit]>>> = BTreeMap::new();
+        let mut steps: BTreeMap<(HostName, Bridge), Step> = BTreeMap::new();
         for delta in &applied.deltas {
             for key in delta.recipients.iter() {
                 let host = topology.hypervisor_by_key(key).unwrap();
-                steps.entry((host.name.clone(), delta.bridge)).or_default().push(Arc::clone(&delta.edits));
+                let step = steps.entry((host.name.clone(), delta.bridge));
+                let step = step.or_insert_with(|| Step::to(commit.revision.0));
+                step.push(Arc::clone(&delta.edits), delta.change);
             }
         }
         self.topology = topology;
         let now = self.instant();
         for ((host, bridge), link) in &mut self.links {
-            let edits = steps.remove(&(host.clone(), *bridge)).unwrap_or_default();
+            let step = steps.remove(&(host.clone(), *bridge)).unwrap_or_else(|| Step::to(commit.revision.0));
             if link.following {
-                link.switch.order(now, Order::Apply(vec![Step { revision: commit.revision.0, edits }]));
+                link.switch.order(now, Order::Apply(vec![step]));
             }
         }
     }
@@ -191,12 +196,18 @@ impl Troubled {
             while let Some(event) = link.switch.poll_event(instant) {
                 acted = true;
                 match event {
-                    SwitchEvent::WantsDesired => {
+                    SwitchEvent::WantsDesired(occasion) => {
                         let key = self.topology.hypervisor(host).unwrap().key;
-                        let units = self.engine.encoded(key, *bridge, &self.topology).map(|(_, edits)| edits).collect();
                         let revision = self.topology.revision().0;
-                        link.switch.order(instant, Order::Desired(Desired { revision, units }));
+                        let digest = self.engine.digest(key, *bridge, &self.topology);
                         link.following = true;
+                        if occasion == (Occasion::Connected { held: Some(digest) }) {
+                            self.trusted += 1;
+                            link.switch.order(instant, Order::Sealed { revision, digest });
+                            continue;
+                        }
+                        let units = self.engine.encoded(key, *bridge, &self.topology).map(|(_, edits)| edits).collect();
+                        link.switch.order(instant, Order::Desired(Desired { revision, units, digest }));
                     }
                     SwitchEvent::Acknowledged { revision } => link.acknowledged = revision,
                     SwitchEvent::Closed(_) => {
@@ -251,7 +262,11 @@ impl Troubled {
         for ((host, bridge), link) in &self.links {
             let installed = self.fabric.host(host).unwrap().datapath().bridge(bridge.name()).unwrap().content();
             let key = self.topology.hypervisor(host).unwrap().key;
+            let (installed, sealed) = seal::open(installed);
             let difference = FlowTable::diff(&installed, &desired(key, *bridge, &self.topology));
+            if sealed != Some(self.engine.digest(key, *bridge, &self.topology).sum) {
+                all.push(format!("{host} {bridge} is sealed with {sealed:?}"));
+            }
             if !difference.is_empty() {
                 all.push(format!("{host} {bridge}: {difference:#?}"));
             }
@@ -266,7 +281,7 @@ impl Troubled {
 
 #[test]
 fn whatever_goes_wrong_the_switches_end_up_right() {
-    let mut faults = 0;
+    let (mut faults, mut trusted) = (0, 0);
     for number in seeds().into_iter().take(10) {
         let mut seed = Seed::new(number);
         let (mut draws, mut troubles) = (seed.branch(), seed.branch());
@@ -287,6 +302,8 @@ fn whatever_goes_wrong_the_switches_end_up_right() {
         let differences = cloud.differences();
         assert!(differences.is_empty(), "WEIR_SEED={number} after {log:#?}: {differences:#?}");
         faults += log.len();
+        trusted += cloud.trusted;
     }
+    assert!(trusted > 0, "no switch came back with the right seal");
     assert!(faults > 10, "too little went wrong: {faults}");
 }

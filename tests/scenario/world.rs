@@ -1,6 +1,7 @@
 //! The real controller over simulated hypervisors: real OpenFlow bytes both ways, facts of databases as values, time and
 //! faults by hand.
 
+use crate::seal;
 use bytes::BytesMut;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use weir::link::ConnectionId;
 use weir::link::hypervisor::HypervisorEvent;
 use weir::link::openflow::ConnectionEvent;
 use weir::link::ovsdb::DatabaseEvent;
-use weir_compile::{Bridge, desired, explain};
+use weir_compile::{Bridge, Engine, desired, explain};
 use weir_model::{Command, HostName, Limits, Outcome, PortId, PortStatus, Record, RecordKey, Timestamp, Topology};
 use weir_openflow::session::{CloseReason, SessionConfig};
 use weir_openflow::{FlowEdit, FlowTable};
@@ -49,6 +50,9 @@ struct Link {
 pub(crate) struct Tally {
     pub(crate) repairs: usize,
     pub(crate) refusals: Vec<String>,
+    /// Switches that were taken at the word of their seal, and such that were read back.
+    pub(crate) trusted: usize,
+    pub(crate) compared: usize,
 }
 
 pub(crate) struct World {
@@ -133,7 +137,7 @@ impl World {
         }
         let id = self.id();
         let connection = self.fabric.connect(host, bridge.name()).unwrap();
-        let config = SwitchConfig { session: SessionConfig::default(), audit_interval: AUDIT };
+        let config = SwitchConfig { session: SessionConfig::default(), audit_interval: AUDIT, seal: seal::place() };
         let (sender, orders) = mpsc::channel(ORDERS_MAX);
         let switch = Switch::new(config, self.now);
         self.links.insert((host.clone(), bridge), Link { id, connection, switch, orders, stalled: 0 });
@@ -311,6 +315,11 @@ impl World {
             }
             while let Ok(order) = link.orders.try_recv() {
                 moved = true;
+                match &order {
+                    Order::Sealed { .. } => self.tally.trusted += 1,
+                    Order::Desired(_) => self.tally.compared += 1,
+                    _ => {}
+                }
                 link.switch.order(self.now, order);
             }
             if link.switch.poll_timeout().is_some_and(|due| due <= self.now) {
@@ -398,13 +407,18 @@ impl World {
     pub(crate) fn tables(&self, host: &HostName, bridge: Bridge) -> (FlowTable, FlowTable) {
         let installed = self.fabric.host(host).unwrap().datapath().bridge(bridge.name()).unwrap().content();
         let key = self.topology().hypervisor(host).unwrap().key;
-        (installed, desired(key, bridge, self.topology()))
+        (seal::open(installed).0, desired(key, bridge, self.topology()))
     }
 
+    /// Whether every bridge holds what it should, and says so.
     fn is_installed(&self) -> bool {
+        let engine = Engine::load(self.topology());
         self.places().all(|(host, bridge)| {
-            let (installed, wanted) = self.tables(&host, bridge);
-            installed == wanted
+            let installed = self.fabric.host(&host).unwrap().datapath().bridge(bridge.name()).unwrap().content();
+            let (installed, sealed) = seal::open(installed);
+            let key = self.topology().hypervisor(&host).unwrap().key;
+            let digest = engine.digest(key, bridge, self.topology());
+            installed == desired(key, bridge, self.topology()) && sealed == Some(digest.sum)
         })
     }
 

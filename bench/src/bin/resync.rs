@@ -11,9 +11,9 @@ use clap::Parser;
 use weir_bench::report::{Report, count_cell, median, number_cell, time_cell, timed};
 use weir_bench::switch::DummySwitch;
 use weir_bench::{Failure, flows};
-use weir_openflow::EncodedEdit;
 use weir_openflow::session::SessionConfig;
-use weir_reconcile::{Desired, Order, Switch, SwitchConfig, SwitchEvent};
+use weir_openflow::{Cookie, Digest, EncodedEdit, TableId};
+use weir_reconcile::{Desired, Order, SealPlace, Switch, SwitchConfig, SwitchEvent};
 
 /// Reads a real switch back and finds it right.
 #[derive(Debug, Parser)]
@@ -63,19 +63,25 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where the switch's seal is.
+const SEAL: SealPlace = SealPlace { table: TableId(250), cookie: Cookie(1) };
+
 /// Connects, lets the reconciler do what it does, and returns how many changes of tables were sent.
 fn reconcile(socket: &Path, units: &[Arc<[EncodedEdit]>]) -> Result<usize, Failure> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(120)))?;
-    let config = SwitchConfig { session: SessionConfig::default(), audit_interval: Duration::from_secs(3600) };
+    let config =
+        SwitchConfig { session: SessionConfig::default(), audit_interval: Duration::from_secs(3600), seal: SEAL };
     let mut switch = Switch::new(config, Instant::now());
+    let digest = units.iter().map(|unit| Digest::of(&**unit)).sum();
     let mut changes = Changes::default();
     let (mut input, mut output) = (vec![0; 256 << 10], BytesMut::new());
     loop {
         while let Some(event) = switch.poll_event(Instant::now()) {
             match event {
-                SwitchEvent::WantsDesired => {
-                    switch.order(Instant::now(), Order::Desired(Desired { revision: 1, units: units.to_vec() }));
+                SwitchEvent::WantsDesired(_) => {
+                    let desired = Desired { revision: 1, units: units.to_vec(), digest };
+                    switch.order(Instant::now(), Order::Desired(desired));
                 }
                 SwitchEvent::Acknowledged { revision: 1 } => return Ok(changes.count),
                 SwitchEvent::Refused(refusal) => return Err(format!("{refusal:?}").into()),

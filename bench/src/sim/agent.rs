@@ -255,9 +255,13 @@ impl Agent {
 
     fn describe(&mut self, xid: Xid, request: MultipartRequest, out: &mut BytesMut) -> Result<(), ErrorCode> {
         let reply = match request {
-            MultipartRequest::Flows(_) => {
-                self.tally.reads += 1;
-                self.tell_flows(xid, out);
+            MultipartRequest::Flows(filter) => {
+                let counter = match filter.table {
+                    TableId::ALL => &mut self.tally.reads,
+                    _ => &mut self.tally.inspections,
+                };
+                *counter += 1;
+                self.tell_flows(filter.table, xid, out);
                 return Ok(());
             }
             MultipartRequest::Groups(_) => {
@@ -272,9 +276,9 @@ impl Agent {
                 return Ok(());
             }
             MultipartRequest::TableStats => {
-                let stats = self.tables.active().iter().zip(0..).map(|(active, table)| TableStats {
+                let stats = (0..TABLES).map(|table| TableStats {
                     table: TableId(table),
-                    active: *active,
+                    active: u32::try_from(self.tables.active(table)).unwrap_or(u32::MAX),
                     lookups: 0,
                     matched: 0,
                 });
@@ -290,7 +294,7 @@ impl Agent {
         Ok(())
     }
 
-    fn tell_flows(&self, xid: Xid, out: &mut BytesMut) {
+    fn tell_flows(&self, table: TableId, xid: Xid, out: &mut BytesMut) {
         /// `OFPMP_FLOW_DESC`, the flag that tells that another part follows, and the bytes before the entries.
         const FLOW_DESC: u16 = 1;
         const MORE: u16 = 1;
@@ -309,7 +313,7 @@ impl Agent {
             out[start + 2..start + 4].copy_from_slice(&length.to_be_bytes());
         };
         let mut start = put_head(out);
-        self.tables.book().entries(self.tables.flows(), |entry| {
+        self.tables.book().entries(self.tables.flows(table), |entry| {
             if out.len() - start > HEAD && out.len() - start + entry.len() > PART {
                 finish(out, start);
                 start = put_head(out);

@@ -14,6 +14,7 @@ pub(crate) struct Counts {
     meter_mods: AtomicU64,
     commits: AtomicU64,
     reads: AtomicU64,
+    inspections: AtomicU64,
     told_bytes: AtomicU64,
     refusals: AtomicU64,
     connections: AtomicU64,
@@ -38,6 +39,8 @@ pub(crate) struct Tally {
     pub(crate) commits: u64,
     /// Flow tables read back.
     pub(crate) reads: u64,
+    /// Requests for the flows of one table: a look at a seal.
+    pub(crate) inspections: u64,
     /// Bytes that switches sent.
     pub(crate) told_bytes: u64,
     /// Errors that switches sent.
@@ -49,21 +52,21 @@ pub(crate) struct Tally {
 impl Counts {
     /// Nothing yet.
     pub(crate) fn new() -> Self {
-        let [bytes, messages, flow_mods, group_mods, meter_mods, commits, reads, told_bytes, refusals, connections] =
-            [const { AtomicU64::new(0) }; 10];
+        let zero = || AtomicU64::new(0);
         Self {
             start: Instant::now(),
-            bytes,
-            messages,
-            flow_mods,
-            group_mods,
-            meter_mods,
-            commits,
-            reads,
-            told_bytes,
-            refusals,
-            connections,
-            acknowledged: AtomicU64::new(0),
+            bytes: zero(),
+            messages: zero(),
+            flow_mods: zero(),
+            group_mods: zero(),
+            meter_mods: zero(),
+            commits: zero(),
+            reads: zero(),
+            inspections: zero(),
+            told_bytes: zero(),
+            refusals: zero(),
+            connections: zero(),
+            acknowledged: zero(),
         }
     }
 
@@ -77,6 +80,7 @@ impl Counts {
             (&self.meter_mods, tally.meter_mods),
             (&self.commits, tally.commits),
             (&self.reads, tally.reads),
+            (&self.inspections, tally.inspections),
             (&self.told_bytes, tally.told_bytes),
             (&self.refusals, tally.refusals),
             (&self.connections, tally.connections),
@@ -102,6 +106,7 @@ impl Counts {
             meter_mods: read(&self.meter_mods),
             commits: read(&self.commits),
             reads: read(&self.reads),
+            inspections: read(&self.inspections),
             told_bytes: read(&self.told_bytes),
             refusals: read(&self.refusals),
             connections: read(&self.connections),
@@ -125,6 +130,7 @@ impl Tally {
             meter_mods: self.meter_mods - before.meter_mods,
             commits: self.commits - before.commits,
             reads: self.reads - before.reads,
+            inspections: self.inspections - before.inspections,
             told_bytes: self.told_bytes - before.told_bytes,
             refusals: self.refusals - before.refusals,
             connections: self.connections - before.connections,

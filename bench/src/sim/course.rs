@@ -73,21 +73,21 @@ impl World {
         measurement.process_is_new();
         self.close();
         self.controller.kill()?;
-        let reads = self.counts.now().reads + self.switches();
+        let inspections = self.counts.now().inspections + self.switches();
         self.controller.restart()?;
         let loaded = measurement.elapsed();
         measurements.end(self, "restart: state loaded", &measurement, loaded, None)?;
         self.open();
-        self.wait("restart", reads)?;
+        self.wait("restart", inspections)?;
         measurements.end(self, "restart", &measurement, measurement.elapsed(), None)
     }
 
     /// The OpenFlow connections of all switches are cut at once.
     pub(crate) fn reconnect(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
         let measurement = Measurement::begin(self)?;
-        let reads = self.counts.now().reads + self.switches();
+        let inspections = self.counts.now().inspections + self.switches();
         self.hypervisors.iter().for_each(super::hypervisor::Hypervisor::cut);
-        self.wait("mass reconnect", reads)?;
+        self.wait("mass reconnect", inspections)?;
         measurements.end(self, "mass reconnect", &measurement, measurement.elapsed(), None)
     }
 
@@ -233,9 +233,9 @@ impl World {
         drop(bar);
         self.wait_for_quiet(Duration::from_millis(500));
         let measurement = Measurement::begin(self)?;
-        let reads = self.counts.now().reads + 2;
+        let inspections = self.counts.now().inspections + 2;
         self.add_hypervisor(&ports);
-        self.wait("one hypervisor", reads)?;
+        self.wait("one hypervisor", inspections)?;
         measurements.end(self, "one hypervisor joins", &measurement, measurement.elapsed(), None)
     }
 

@@ -22,9 +22,9 @@ impl World {
     /// What some hypervisors' switches say is lost until the controller gives them up and they connect again.
     pub(crate) fn mute(&mut self, faulty: usize, measurements: &mut Measurements) -> Result<(), Failure> {
         let measurement = Measurement::begin(self)?;
-        let reads = self.counts.now().reads + faulty as u64 * 2;
+        let inspections = self.counts.now().inspections + faulty as u64 * 2;
         self.hypervisors.iter().take(faulty).for_each(Hypervisor::mute);
-        self.wait("answers lost", reads)?;
+        self.wait("answers lost", inspections)?;
         measurements.end(self, "answers lost: verified", &measurement, measurement.elapsed(), None)
     }
 
@@ -36,8 +36,8 @@ impl World {
             std::thread::sleep(CUTS.1);
         }
         let last = measurement.elapsed();
-        let reads = self.counts.now().reads + self.switches() / 2;
-        self.wait("storm", reads)?;
+        let inspections = self.counts.now().inspections + self.switches() / 2;
+        self.wait("storm", inspections)?;
         measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use weir_openflow::message::ErrorCode;
-use weir_openflow::{EncodedEdit, FlowEdit, Group, GroupId, Meter, MeterId, Phase};
+use weir_openflow::{EncodedEdit, FlowEdit, Group, GroupId, Meter, MeterId, Phase, TableId};
 
 /// Why a switch refuses an edit (OpenFlow 1.5, section 7.5.4).
 pub(crate) mod refusal {
@@ -72,8 +72,8 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Tables {
     book: Arc<Book>,
-    flows: HashMap<KeyId, FlowId, Quick>,
-    active: Box<[u32; 256]>,
+    /// The flows of each table.
+    flows: BTreeMap<u8, HashMap<KeyId, FlowId, Quick>>,
     groups: BTreeMap<GroupId, Arc<Group>>,
     meters: BTreeMap<MeterId, Meter>,
 }
@@ -81,13 +81,7 @@ pub(crate) struct Tables {
 impl Tables {
     /// Empty tables.
     pub(crate) fn new(book: Arc<Book>) -> Self {
-        Self {
-            book,
-            flows: HashMap::default(),
-            active: Box::new([0; 256]),
-            groups: BTreeMap::new(),
-            meters: BTreeMap::new(),
-        }
+        Self { book, flows: BTreeMap::new(), groups: BTreeMap::new(), meters: BTreeMap::new() }
     }
 
     /// The book that the flows are in.
@@ -95,14 +89,15 @@ impl Tables {
         &self.book
     }
 
-    /// The flows, in no particular order.
-    pub(crate) fn flows(&self) -> impl Iterator<Item = FlowId> {
-        self.flows.values().copied()
+    /// The flows of one table or of all, table by table.
+    pub(crate) fn flows(&self, table: TableId) -> impl Iterator<Item = FlowId> {
+        let is_meant = move |number: u8| table == TableId::ALL || table == TableId(number);
+        self.flows.iter().filter(move |(number, _)| is_meant(**number)).flat_map(|(_, flows)| flows.values().copied())
     }
 
-    /// How many flows each table has.
-    pub(crate) fn active(&self) -> &[u32] {
-        &self.active[..254]
+    /// How many flows a table has.
+    pub(crate) fn active(&self, table: u8) -> usize {
+        self.flows.get(&table).map_or(0, HashMap::len)
     }
 
     /// The groups.
@@ -128,13 +123,11 @@ impl Tables {
         for change in changes {
             match *change {
                 Change::Add(key, flow, table) => {
-                    if self.flows.insert(key, flow).is_none() {
-                        self.active[usize::from(table)] += 1;
-                    }
+                    self.flows.entry(table).or_default().insert(key, flow);
                 }
                 Change::Delete(key, table) => {
-                    if self.flows.remove(&key).is_some() {
-                        self.active[usize::from(table)] -= 1;
+                    if let Some(flows) = self.flows.get_mut(&table) {
+                        flows.remove(&key);
                     }
                 }
                 Change::Group(_) => {}

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_openflow::session::SessionConfig;
 use weir_openflow::{
-    Action, Band, Bucket, BucketId, EncodedEdit, Field, Flow, FlowEdit, Group, GroupId, GroupKind, Match, Meter,
-    MeterFlags, MeterId, PortNo, TableId,
+    Action, Band, Bucket, BucketId, Cookie, Digest, EncodedEdit, Field, Flow, FlowEdit, Group, GroupId, GroupKind,
+    Match, Meter, MeterFlags, MeterId, PortNo, TableId,
 };
-use weir_reconcile::{Desired, Order, Repair, Switch, SwitchConfig, SwitchEvent};
+use weir_reconcile::{Desired, Order, Repair, SealPlace, Switch, SwitchConfig, SwitchEvent};
+
+/// Where the switch's seal is.
+const SEAL: SealPlace = SealPlace { table: TableId(250), cookie: Cookie(1) };
 
 /// A controller's side and a simulated switch, without a socket between them.
 struct Pair {
@@ -31,7 +34,8 @@ struct Outcome {
 
 impl Pair {
     fn connect(mut agent: Agent) -> Self {
-        let config = SwitchConfig { session: SessionConfig::default(), audit_interval: Duration::from_secs(3600) };
+        let config =
+            SwitchConfig { session: SessionConfig::default(), audit_interval: Duration::from_secs(3600), seal: SEAL };
         let mut to_controller = BytesMut::new();
         agent.connect(&mut to_controller);
         Self { switch: Switch::new(config, Instant::now()), agent, to_controller }
@@ -49,8 +53,9 @@ impl Pair {
             self.switch.handle_bytes(now, &self.to_controller.split());
             while let Some(event) = self.switch.poll_event(now) {
                 match event {
-                    SwitchEvent::WantsDesired => {
-                        let desired = Desired { revision: 1, units: vec![desired.into()] };
+                    SwitchEvent::WantsDesired(_) => {
+                        let digest = Digest::of(desired);
+                        let desired = Desired { revision: 1, units: vec![desired.into()], digest };
                         self.switch.order(now, Order::Desired(desired));
                     }
                     SwitchEvent::Repaired(repair) => repaired = Some(repair),
@@ -138,13 +143,13 @@ fn flows_are_replaced_and_deleted_by_their_keys() {
     let (one, other) = (flow(2, 1, 1), flow(2, 1, 9));
     let edits = [FlowEdit::AddFlow(one.clone()), FlowEdit::AddFlow(other), FlowEdit::AddFlow(flow(2, 2, 1))];
     tables.commit(&changes(&book, &edits)).unwrap();
-    assert_eq!((tables.flows().count(), tables.active()[2]), (2, 2));
+    assert_eq!((tables.flows(TableId::ALL).count(), tables.active(2)), (2, 2));
     // The priority is a part of the key, the cookie is not.
     let mut unlike = one.key.clone();
     unlike.priority = 99;
     let edits = [FlowEdit::DeleteFlow(unlike), FlowEdit::DeleteFlow(one.key)];
     tables.commit(&changes(&book, &edits)).unwrap();
-    assert_eq!((tables.flows().count(), tables.active()[2]), (1, 1));
+    assert_eq!((tables.flows(TableId::ALL).count(), tables.active(2)), (1, 1));
 }
 
 #[test]
@@ -160,7 +165,7 @@ fn a_bundle_with_a_refused_bucket_changes_nothing() {
     let refused = [FlowEdit::AddFlow(flow(0, 1, 1)), insert(4), insert(3)];
     assert_eq!(tables.commit(&changes(&book, &refused)), Err((2, refusal::BUCKET_EXISTS)));
     assert_eq!(tables.commit(&changes(&book, &[remove(9)])), Err((0, refusal::UNKNOWN_BUCKET)));
-    assert_eq!((tables.groups().collect::<Vec<_>>(), tables.flows().count()), (vec![&expected], 0));
+    assert_eq!((tables.groups().collect::<Vec<_>>(), tables.flows(TableId::ALL).count()), (vec![&expected], 0));
     tables.commit(&changes(&book, &[FlowEdit::DeleteGroup(GroupId(1))])).unwrap();
     assert_eq!(tables.groups().count(), 0);
 }

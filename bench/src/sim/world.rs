@@ -77,9 +77,10 @@ impl World {
         Duration::from_millis(if self.hypervisors.len() > 200 { 100 } else { 10 })
     }
 
-    /// Waits until there were so many `reads`, every switch was seen to hold what it should, and every port is ACTIVE.
-    pub(crate) fn wait(&self, what: &str, reads: u64) -> Result<(), Failure> {
-        self.wait_for(what, reads, 0)?;
+    /// Waits until there were so many `inspections`, every switch was seen to hold what it should, and every port is
+    /// ACTIVE.
+    pub(crate) fn wait(&self, what: &str, inspections: u64) -> Result<(), Failure> {
+        self.wait_for(what, inspections, 0)?;
         let start = Instant::now();
         while !self.is_active()? {
             if start.elapsed() > PATIENCE {
@@ -97,7 +98,7 @@ impl World {
 
     /// It counts that a switch was seen in step once: one that is compared at an interval is behind as long as that
     /// takes, and of a thousand hypervisors some always are.
-    fn wait_for(&self, what: &str, reads: u64, faulty: usize) -> Result<(), Failure> {
+    fn wait_for(&self, what: &str, inspections: u64, faulty: usize) -> Result<(), Failure> {
         let start = Instant::now();
         let wanted = (self.hypervisors.len() - faulty) * 2;
         let faulty: BTreeSet<String> = (0..faulty).map(host_name).collect();
@@ -106,7 +107,7 @@ impl World {
         // What is wanted of switches is posted with some delay.
         std::thread::sleep(POSTED);
         loop {
-            if self.counts.now().reads >= reads {
+            if self.counts.now().inspections >= inspections {
                 self.look(&mut settled)?;
                 settled.retain(|(host, _)| !faulty.contains(host));
                 if settled.len() == wanted {

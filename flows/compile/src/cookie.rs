@@ -100,6 +100,8 @@ purposes! {
     RefusePort = 3, Port, "drop";
     /// Drops because of a network, for a reason.
     RefuseNetwork = 4, Network, "drop";
+    /// A digest of all other flows.
+    Seal = 5, Nothing, "a digest of all other flows";
     /// From the VIF into the pipeline.
     FromVif = 10, Port, "packets from the VIF";
     /// Out to the VIF.

@@ -4,7 +4,7 @@ use crate::{Bridge, Recipients, Unit};
 use bytes::Bytes;
 use std::cmp::Ordering;
 use std::sync::Arc;
-use weir_openflow::{EncodedEdit, FlowEdit};
+use weir_openflow::{Digest, EncodedEdit, FlowEdit};
 
 /// Edits of one unit in one bridge, for every hypervisor that they concern.
 ///
@@ -21,6 +21,8 @@ pub struct Delta {
     pub bridge: Bridge,
     /// The edits, at least one.
     pub edits: Arc<[EncodedEdit]>,
+    /// What they do to the digest of what a recipient holds; of an edit in place of another, all of it.
+    pub change: Digest,
     /// Whether the edits only take away what no packet is led to any more, but some may still be on their way to.
     ///
     /// A switch looks connections up between two passes through its tables, and what it finds out in the first it keeps
@@ -49,11 +51,6 @@ fn encoded(edit: &FlowEdit) -> EncodedEdit {
     EncodedEdit::encode(edit).expect("the number of ports that claim an address is bounded, and so is every flow")
 }
 
-/// The edits that take everything away again.
-pub(crate) fn withdraw(edits: &[FlowEdit]) -> Arc<[EncodedEdit]> {
-    edits.iter().map(|edit| encoded(&withdrawal(edit))).collect()
-}
-
 fn withdrawal(edit: &FlowEdit) -> FlowEdit {
     match edit {
         FlowEdit::AddFlow(flow) => FlowEdit::DeleteFlow(flow.key.clone()),
@@ -64,38 +61,48 @@ fn withdrawal(edit: &FlowEdit) -> FlowEdit {
     }
 }
 
-/// The way from what a unit was to what it is: what to take away, and what to add.
-///
-/// A flow or group that is replaced is only added; a bucket must be taken away first.
-pub(crate) fn difference(
-    before: &[FlowEdit],
-    after: &[FlowEdit],
-    encoded_after: &Arc<[EncodedEdit]>,
-) -> (Arc<[EncodedEdit]>, Arc<[EncodedEdit]>) {
-    if before == after {
-        return (Arc::default(), Arc::default());
-    }
-    if before.is_empty() {
-        return (Arc::default(), encoded_after.clone());
-    }
-    let mut was: Vec<&FlowEdit> = before.iter().collect();
-    was.sort_unstable_by(|one, other| by_object(one, other));
-    let find = |edit: &FlowEdit| was.binary_search_by(|probe| by_object(probe, edit)).ok();
-    let mut stays = vec![false; was.len()];
-    let mut add = Vec::new();
-    for (edit, encoded) in after.iter().zip(encoded_after.iter()) {
-        match find(edit) {
-            Some(at) if was[at] == edit => stays[at] = true,
-            Some(at) => {
-                stays[at] = !matches!(edit, FlowEdit::InsertBucket { .. });
-                add.push(encoded.clone());
-            }
-            None => add.push(encoded.clone()),
+/// The way from what a unit was to what it is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Difference {
+    /// What to take away, first.
+    pub(crate) take: Arc<[EncodedEdit]>,
+    /// What to add. A flow or group that is replaced is only added; a bucket must be taken away first.
+    pub(crate) add: Arc<[EncodedEdit]>,
+    /// What both do to a digest.
+    pub(crate) change: Digest,
+}
+
+/// Additions, and the same encoded.
+type Sides<'a> = (&'a [FlowEdit], &'a Arc<[EncodedEdit]>);
+
+impl Difference {
+    pub(crate) fn of((before, encoded_before): Sides<'_>, (after, encoded_after): Sides<'_>) -> Self {
+        if before == after {
+            return Self::default();
         }
+        let change = Digest::of(&**encoded_after) - Digest::of(&**encoded_before);
+        if before.is_empty() {
+            return Self { take: Arc::default(), add: encoded_after.clone(), change };
+        }
+        let mut was: Vec<&FlowEdit> = before.iter().collect();
+        was.sort_unstable_by(|one, other| by_object(one, other));
+        let find = |edit: &FlowEdit| was.binary_search_by(|probe| by_object(probe, edit)).ok();
+        let mut stays = vec![false; was.len()];
+        let mut add = Vec::new();
+        for (edit, encoded) in after.iter().zip(encoded_after.iter()) {
+            match find(edit) {
+                Some(at) if was[at] == edit => stays[at] = true,
+                Some(at) => {
+                    stays[at] = !matches!(edit, FlowEdit::InsertBucket { .. });
+                    add.push(encoded.clone());
+                }
+                None => add.push(encoded.clone()),
+            }
+        }
+        let gone = was.iter().zip(stays).filter(|(_, stays)| !stays);
+        let take = gone.map(|(edit, _)| encoded(&withdrawal(edit))).collect();
+        Self { take, add: add.into(), change }
     }
-    let gone = was.iter().zip(stays).filter(|(_, stays)| !stays);
-    let take = gone.map(|(edit, _)| encoded(&withdrawal(edit))).collect();
-    (take, add.into())
 }
 
 /// Orders additions by the object that they add.

@@ -1,14 +1,15 @@
 //! Keeps the encoded units and turns commits into deltas.
 
 use crate::circle::Circle;
-use crate::delta::{difference, encode, withdraw};
+use crate::delta::{Difference, encode};
 use crate::feature::FEATURES;
+use crate::kept::{Encoded, Kept};
 use crate::roster::{Audience, Roster, Shifts};
 use crate::{Bridge, Delta, Recipients, Sink, Touched, Unexpressed, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weir_model::{Commit, HostKey, Hypervisor, Topology};
-use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
+use weir_openflow::{Digest, EncodedEdit, FlowEdit, FlowTable};
 
 /// The compiler's memory: every unit that several hypervisors share, encoded once.
 ///
@@ -16,7 +17,7 @@ use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
 /// is built from the topology before the commit.
 #[derive(Clone, Debug, Default)]
 pub struct Engine {
-    shared: BTreeMap<Circle, BTreeMap<Unit, Encoded>>,
+    shared: BTreeMap<Circle, Kept>,
     roster: Roster,
 }
 
@@ -31,39 +32,12 @@ pub struct Applied {
     pub unexpressed: Vec<Unexpressed>,
 }
 
-/// A unit as it travels, per bridge, and who of its circle does not hold it.
-#[derive(Clone, Debug)]
-struct Encoded {
-    integration: Arc<[EncodedEdit]>,
-    tunnel: Arc<[EncodedEdit]>,
-    except: Option<HostKey>,
-}
-
 impl Encoded {
-    fn of(sink: &Sink, except: Option<HostKey>) -> Self {
-        let [integration, tunnel] = Bridge::ALL.map(|bridge| encode(sink.edits(bridge)));
-        Self { integration, tunnel, except }
-    }
-
-    fn edits(&self, bridge: Bridge) -> &Arc<[EncodedEdit]> {
-        match bridge {
-            Bridge::Integration => &self.integration,
-            Bridge::Tunnel => &self.tunnel,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.integration.is_empty() && self.tunnel.is_empty()
-    }
-
     /// Takes a unit that stays as it is from who leaves its circle, and gives it to who joins.
     fn hand_over(&self, unit: Unit, circle: Circle, left: &Recipients, joined: &Recipients, deltas: &mut Deltas) {
         for bridge in Bridge::ALL {
-            let edits = self.edits(bridge);
-            if !left.is_empty() {
-                deltas.withdraw(unit, bridge, Some(circle), left, edits.iter().map(EncodedEdit::withdrawal).collect());
-            }
-            deltas.add(unit, bridge, joined, edits.clone());
+            deltas.withdraw(unit, bridge, Some(circle), left, self.edits(bridge));
+            deltas.give(unit, bridge, joined, self.edits(bridge));
         }
     }
 }
@@ -76,38 +50,49 @@ struct Deltas {
 }
 
 impl Deltas {
-    fn take(&mut self, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: Arc<[EncodedEdit]>) {
-        push(&mut self.take, unit, bridge, recipients, edits, false);
-    }
-
-    /// Takes a unit of a circle from who is not in it any more.
+    /// Takes a unit, which consists of these additions, from who is not in its circle any more.
     fn withdraw(
         &mut self,
         unit: Unit,
         bridge: Bridge,
         circle: Option<Circle>,
         recipients: &Recipients,
-        edits: Arc<[EncodedEdit]>,
+        held: &Arc<[EncodedEdit]>,
     ) {
+        if held.is_empty() || recipients.is_empty() {
+            return;
+        }
+        let edits = held.iter().map(EncodedEdit::withdrawal).collect();
         let can_wait = matches!(circle, Some(Circle::Set(_)));
-        push(&mut self.take, unit, bridge, recipients, edits, can_wait);
+        let change = -Digest::of(&**held);
+        self.take.push(Delta { unit, recipients: recipients.clone(), bridge, edits, change, can_wait });
     }
 
-    fn add(&mut self, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: Arc<[EncodedEdit]>) {
-        push(&mut self.add, unit, bridge, recipients, edits, false);
+    /// Gives a unit to who does not have it.
+    fn give(&mut self, unit: Unit, bridge: Bridge, recipients: &Recipients, edits: &Arc<[EncodedEdit]>) {
+        if edits.is_empty() || recipients.is_empty() {
+            return;
+        }
+        self.add.push(Delta {
+            unit,
+            recipients: recipients.clone(),
+            bridge,
+            edits: edits.clone(),
+            change: Digest::of(&**edits),
+            can_wait: false,
+        });
     }
-}
 
-fn push(
-    to: &mut Vec<Delta>,
-    unit: Unit,
-    bridge: Bridge,
-    recipients: &Recipients,
-    edits: Arc<[EncodedEdit]>,
-    can_wait: bool,
-) {
-    if !edits.is_empty() && !recipients.is_empty() {
-        to.push(Delta { unit, recipients: recipients.clone(), bridge, edits, can_wait });
+    /// Makes something else of a unit for who has it and keeps it.
+    fn alter(&mut self, unit: Unit, bridge: Bridge, recipients: &Recipients, way: Difference) {
+        let Difference { take, add, change } = way;
+        // The change is of both; it goes with whatever comes last.
+        let (of_take, of_add) = if add.is_empty() { (change, Digest::default()) } else { (Digest::default(), change) };
+        for (to, edits, change) in [(&mut self.take, take, of_take), (&mut self.add, add, of_add)] {
+            if !edits.is_empty() {
+                to.push(Delta { unit, recipients: recipients.clone(), bridge, edits, change, can_wait: false });
+            }
+        }
     }
 }
 
@@ -151,10 +136,10 @@ impl Engine {
             self.rebuild(unit, &shifts, old, new, &mut deltas);
         }
         for (circle, left, joined) in shifts.iter() {
-            let units = self.shared.get(&circle).into_iter().flatten().filter(|(unit, _)| !dirty.contains(*unit));
-            for (unit, encoded) in units {
+            let units = self.shared.get(&circle).into_iter().flat_map(Kept::iter);
+            for (unit, encoded) in units.filter(|(unit, _)| !dirty.contains(unit)) {
                 let (left, joined) = (left.without(encoded.except), joined.without(encoded.except));
-                encoded.hand_over(*unit, circle, &left, &joined, &mut deltas);
+                encoded.hand_over(unit, circle, &left, &joined, &mut deltas);
             }
         }
         let Deltas { mut take, add } = deltas;
@@ -170,17 +155,16 @@ impl Engine {
         let circle = is.circle();
         let encoded = Encoded::of(&after, circle.and_then(|(_, except)| except));
         let (was, is) = (was.circle().map(|(circle, _)| circle), circle.map(|(circle, _)| circle));
+        let kept = was.and_then(|circle| self.shared.get(&circle)).and_then(|kept| kept.get(unit));
+        let former = kept.cloned().unwrap_or_else(|| Encoded::of(&before, None));
         for bridge in Bridge::ALL {
-            let edits = encoded.edits(bridge);
-            if !lose.is_empty() {
-                deltas.withdraw(unit, bridge, was, lose, withdraw(before.edits(bridge)));
-            }
+            let (was_edits, edits) = (former.edits(bridge), encoded.edits(bridge));
+            deltas.withdraw(unit, bridge, was, lose, was_edits);
             if !keep.is_empty() {
-                let (take, add) = difference(before.edits(bridge), after.edits(bridge), edits);
-                deltas.take(unit, bridge, keep, take);
-                deltas.add(unit, bridge, keep, add);
+                let way = Difference::of((before.edits(bridge), was_edits), (after.edits(bridge), edits));
+                deltas.alter(unit, bridge, keep, way);
             }
-            deltas.add(unit, bridge, gain, edits.clone());
+            deltas.give(unit, bridge, gain, edits);
         }
         if let Some(circle) = was.filter(|_| was != is || encoded.is_empty()) {
             self.forget(circle, unit);
@@ -191,9 +175,9 @@ impl Engine {
     }
 
     fn forget(&mut self, circle: Circle, unit: Unit) {
-        if let Some(units) = self.shared.get_mut(&circle) {
-            units.remove(&unit);
-            if units.is_empty() {
+        if let Some(kept) = self.shared.get_mut(&circle) {
+            kept.remove(unit);
+            if kept.len() == 0 {
                 self.shared.remove(&circle);
             }
         }
@@ -210,22 +194,28 @@ impl Engine {
     ) -> impl Iterator<Item = (Unit, Arc<[EncodedEdit]>)> + 'a {
         let hypervisor = topology.hypervisor_by_key(host);
         let circles = hypervisor.map(|hypervisor| Circle::of(hypervisor, topology)).unwrap_or_default();
-        let kept = circles.into_iter().filter_map(|circle| self.shared.get(&circle)).flatten();
+        let kept = circles.into_iter().filter_map(|circle| self.shared.get(&circle)).flat_map(Kept::iter);
         let shared = kept
             .filter(move |(_, encoded)| encoded.except != Some(host))
-            .map(move |(unit, encoded)| (*unit, encoded.edits(bridge).clone()));
-        let local = hypervisor.map(|hypervisor| local_units(hypervisor, topology)).unwrap_or_default();
-        let local = local
-            .into_iter()
-            .filter(move |unit| unit.concerns(bridge))
-            .map(move |unit| (unit, encode(unit.build(topology).edits(bridge))));
+            .map(move |(unit, encoded)| (unit, encoded.edits(bridge).clone()));
+        let local = hypervisor.into_iter().flat_map(move |hypervisor| encoded_locally(hypervisor, bridge, topology));
         shared.chain(local).filter(|(_, edits)| !edits.is_empty())
+    }
+
+    /// The digest of everything that a bridge of a hypervisor must hold, without a look at what is shared with others.
+    #[must_use]
+    pub fn digest(&self, host: HostKey, bridge: Bridge, topology: &Topology) -> Digest {
+        let Some(hypervisor) = topology.hypervisor_by_key(host) else { return Digest::default() };
+        let circles = Circle::of(hypervisor, topology);
+        let kept = circles.into_iter().filter_map(|circle| self.shared.get(&circle));
+        let shared: Digest = kept.map(|kept| kept.digest(host, bridge)).sum();
+        shared + encoded_locally(hypervisor, bridge, topology).map(|(_, edits)| Digest::of(&*edits)).sum()
     }
 
     /// How many units are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.values().map(BTreeMap::len).sum()
+        self.shared.values().map(Kept::len).sum()
     }
 
     /// Whether nothing is kept.
@@ -266,6 +256,16 @@ fn local_units(hypervisor: &Hypervisor, topology: &Topology) -> Vec<Unit> {
     }
     units.retain(|unit| unit.scope(topology).is_held_by(hypervisor.key, None));
     units
+}
+
+/// What nobody but a hypervisor holds, encoded.
+fn encoded_locally<'a>(
+    hypervisor: &Hypervisor,
+    bridge: Bridge,
+    topology: &'a Topology,
+) -> impl Iterator<Item = (Unit, Arc<[EncodedEdit]>)> + 'a {
+    let units = local_units(hypervisor, topology).into_iter().filter(move |unit| unit.concerns(bridge));
+    units.map(move |unit| (unit, encode(unit.build(topology).edits(bridge))))
 }
 
 /// Everything that a bridge of a hypervisor must hold.

@@ -4,6 +4,7 @@
 //! [`Session`] (one side of a connection). Nothing here reads a clock or a socket.
 
 mod action;
+mod digest;
 mod edit;
 mod encoded;
 mod field;
@@ -24,6 +25,7 @@ pub use action::{
     Action, Controller, Ct, CtFlags, Learn, LearnSource, LearnSpec, LearnTarget, Nat, NatFlags, NatRange, Subfield,
     ZoneSource,
 };
+pub use digest::Digest;
 pub use edit::{EditKey, FlowEdit, Phase};
 pub use encoded::{EncodedEdit, EncodedKey, TooLong};
 pub use field::{Field, FieldFormat, Prerequisite};

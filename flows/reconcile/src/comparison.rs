@@ -1,12 +1,12 @@
 //! What a switch holds against what it should hold.
 
-use crate::Desired;
+use crate::{Desired, SealPlace};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use weir_openflow::message::{FlowEntries, GroupEntries};
-use weir_openflow::{EncodedEdit, FlowEdit, FlowTable, Group, GroupKind, Meter, RawFlow, RawKey, Selection};
+use weir_openflow::{Digest, EncodedEdit, FlowEdit, FlowTable, Group, GroupKind, Meter, RawFlow, RawKey, Selection};
 
 /// The units of what a switch should hold.
 type Units = [Arc<[EncodedEdit]>];
@@ -32,6 +32,11 @@ impl Place {
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) revision: u64,
+    /// The digest of what the switch should hold.
+    pub(crate) digest: Digest,
+    seal_place: SealPlace,
+    /// What the switch's seal says.
+    pub(crate) sealed: Option<u128>,
     units: Vec<Arc<[EncodedEdit]>>,
     /// Flows that should be there and were not seen yet, by their names. The order of the table never shows: places are
     /// sorted.
@@ -71,7 +76,7 @@ impl fmt::Display for Repair {
 }
 
 impl Comparison {
-    pub(crate) fn new(desired: &Desired) -> Self {
+    pub(crate) fn new(desired: &Desired, seal_place: SealPlace) -> Self {
         let units = desired.units.clone();
         let hashes = DefaultHashBuilder::default();
         let mut missing: HashTable<Place> = HashTable::with_capacity(units.iter().map(|unit| unit.len()).sum());
@@ -95,6 +100,9 @@ impl Comparison {
         }
         Self {
             revision: desired.revision,
+            digest: desired.digest,
+            seal_place,
+            sealed: None,
             units,
             missing,
             hashes,
@@ -108,6 +116,12 @@ impl Comparison {
     /// The switch holds these flows.
     pub(crate) fn flows(&mut self, flows: &FlowEntries) {
         for held in flows.raw() {
+            if held.key.table == self.seal_place.table
+                && let Some(sum) = self.seal_place.read(&held)
+            {
+                self.sealed = Some(sum);
+                continue;
+            }
             let hash = self.hashes.hash_one(Some(held.key));
             match self.missing.find_entry(hash, |place| place.is_named(&self.units, held.key)) {
                 Ok(found) => {
@@ -178,7 +192,9 @@ fn is_same(wanted: &EncodedEdit, held: &RawFlow<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_openflow::{Action, Bucket, BucketId, GroupId, PortNo};
+    use weir_openflow::{Action, Bucket, BucketId, Cookie, GroupId, PortNo, TableId};
+
+    const SEAL: SealPlace = SealPlace { table: TableId(250), cookie: Cookie(1) };
 
     #[test]
     fn a_group_too_large_for_a_message_comes_in_pieces() {
@@ -188,7 +204,8 @@ mod tests {
         let insert = |bucket: &Bucket| FlowEdit::InsertBucket { group: GroupId(1), bucket: bucket.clone() };
         let edits = std::iter::once(FlowEdit::AddGroup(group(Vec::new()))).chain(buckets.iter().map(insert));
         let unit = edits.map(|edit| EncodedEdit::encode(&edit).expect("a small edit")).collect();
-        let (edits, repair) = Comparison::new(&Desired { revision: 1, units: vec![unit] }).finish();
+        let (edits, repair) =
+            Comparison::new(&Desired { revision: 1, units: vec![unit], digest: Digest::default() }, SEAL).finish();
         assert_eq!(repair.groups, 1);
         let mut switch = FlowTable::default();
         for edit in edits {

@@ -5,19 +5,22 @@
 //!
 //! ```text
 //!   Ready ──► Wanting ──Order::Desired──► Comparing ──► Committing ──► Idle
-//!                ▲                                          ▲ │          │
-//!                │                                 Order::Apply          │
+//!                ▲ └──────Order::Sealed──────────────────────▲ │  ▲     │
+//!                │                                             Order::Apply
 //!                └── audit due, foreign change, refused bundle ──────────┘
 //! ```
 
 mod comparison;
 mod flush;
+mod inspection;
 mod order;
 mod pending;
 mod reconciler;
+mod seal;
 mod switch;
 
 pub use comparison::Repair;
-pub use order::{Desired, Dump, Order, Refusal, Step, SwitchEvent};
+pub use order::{Desired, Dump, Occasion, Order, Refusal, Step, SwitchEvent};
 pub use reconciler::Reconciler;
+pub use seal::SealPlace;
 pub use switch::{Switch, SwitchConfig};

@@ -4,7 +4,7 @@ use crate::Repair;
 use std::sync::Arc;
 use weir_openflow::message::{Features, FlowEntries, Message, PacketIn, Port, PortStatus};
 use weir_openflow::session::CloseReason;
-use weir_openflow::{Cookie, EncodedEdit};
+use weir_openflow::{Cookie, Digest, EncodedEdit};
 
 /// Everything that a switch should hold at one revision.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct Desired {
     pub revision: u64,
     /// Additions only (flows, groups, buckets, meters), shared with every switch that holds the same.
     pub units: Vec<Arc<[EncodedEdit]>>,
+    /// The digest of all of them.
+    pub digest: Digest,
 }
 
 /// The way from one revision to the next.
@@ -22,6 +24,35 @@ pub struct Step {
     pub revision: u64,
     /// The edits, shared with every switch that gets the same, in no particular order.
     pub edits: Vec<Arc<[EncodedEdit]>>,
+    /// What they do to the digest of what the switch holds.
+    pub change: Digest,
+}
+
+impl Step {
+    /// A step without edits.
+    pub const fn to(revision: u64) -> Self {
+        Self { revision, edits: Vec::new(), change: Digest { sum: 0, flows: 0 } }
+    }
+
+    /// Adds edits, and what they do to the digest.
+    pub fn push(&mut self, edits: Arc<[EncodedEdit]>, change: Digest) {
+        self.edits.push(edits);
+        self.change += change;
+    }
+}
+
+/// Why a switch is to be compared with what it should hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It connected.
+    Connected {
+        /// The digest of what it holds, by its seal and the number of its flows; none without a seal.
+        held: Option<Digest>,
+    },
+    /// Somebody else changed it, or it refused something.
+    Doubt,
+    /// It was not compared for some time. That can wait.
+    Routine,
 }
 
 /// What is asked of a switch.
@@ -31,6 +62,14 @@ pub enum Order {
     Apply(Vec<Step>),
     /// Answers [`SwitchEvent::WantsDesired`]: compares the switch with this and makes it so.
     Desired(Desired),
+    /// Answers [`SwitchEvent::WantsDesired`] where the digest that the switch holds is that of what it should hold: it is
+    /// not read back now, but in its turn.
+    Sealed {
+        /// The revision that it holds.
+        revision: u64,
+        /// The digest.
+        digest: Digest,
+    },
     /// Compares the switch with what it should hold as soon as it is free.
     Audit,
     /// Reads all flows with their counters; answered by [`SwitchEvent::Dumped`].
@@ -83,8 +122,8 @@ pub enum SwitchEvent {
     },
     /// A port came, went or changed.
     Port(PortStatus),
-    /// The switch is about to be compared and waits for [`Order::Desired`].
-    WantsDesired,
+    /// The switch is about to be compared and waits for [`Order::Desired`], or [`Order::Sealed`] if it has connected.
+    WantsDesired(Occasion),
     /// The switch holds everything up to this revision.
     Acknowledged {
         /// The revision.

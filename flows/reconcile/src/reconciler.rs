@@ -2,16 +2,17 @@
 
 use crate::comparison::Comparison;
 use crate::flush::Flushes;
+use crate::inspection::{Inspection, active};
 use crate::pending::Pending;
-use crate::{Desired, Order, Refusal, SwitchEvent};
+use crate::seal::Seal;
+use crate::{Desired, Occasion, Order, Refusal, SealPlace, SwitchEvent};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use weir_openflow::message::{
     BundleId, FlowEntries, FlowFilter, FlowUpdate, Message, MonitorRequest, MultipartReply, MultipartRequest,
-    TableStats,
 };
 use weir_openflow::session::{Rejection, SendError, Session, SessionEvent};
-use weir_openflow::{EncodedEdit, GroupId, MeterId, Xid};
+use weir_openflow::{Digest, EncodedEdit, GroupId, MeterId, Xid};
 
 /// Edits of one bundle at most. A switch needs memory for an open bundle, so that what is larger goes in several, each
 /// atomic by itself.
@@ -38,20 +39,27 @@ pub struct Reconciler {
     audit_interval: Duration,
     /// The handshake is done.
     ready: bool,
-    /// The switch was compared since it connected; before, nothing is sent.
+    /// The switch was compared since it connected, or its seal was right; before, nothing is sent.
     compared: bool,
-    /// [`SwitchEvent::WantsDesired`] was told and not answered yet.
-    wanting: bool,
+    /// The switch is asked for its seal.
+    inspection: Option<Inspection>,
+    seal: Seal,
+    /// The digest of what was ordered by now.
+    digest: Digest,
+    /// The [`SwitchEvent::WantsDesired`] that was told and not answered yet.
+    wanting: Option<Occasion>,
     desired: Option<Desired>,
     reading: Option<Reading>,
     pending: Pending,
     queue: VecDeque<Vec<EncodedEdit>>,
     in_flight: Option<Flight>,
-    /// The revision that is reached when the queue is empty.
-    target: Option<u64>,
+    /// What is reached when the queue is empty.
+    target: Option<Target>,
     /// The queue comes from a comparison.
     restoring: bool,
     audit_due: Option<Instant>,
+    /// The audit that is due is one that cannot wait.
+    in_doubt: bool,
     pause: Duration,
     repair_delay: Duration,
     last_repair: Option<Instant>,
@@ -73,11 +81,20 @@ struct Reading {
     awaited: Vec<Xid>,
 }
 
+/// What a switch holds when it has done all that it was given.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    revision: u64,
+    digest: Digest,
+}
+
 /// A bundle without its answer.
 #[derive(Debug)]
 struct Flight {
     bundle: BundleId,
     edits: Vec<EncodedEdit>,
+    /// The edit of the seal that goes with them, and what the seal says then.
+    seal: Option<(EncodedEdit, Option<u128>)>,
 }
 
 /// Flows being read for somebody to look at.
@@ -92,13 +109,16 @@ struct Dumping {
 const DUMPS_MAX: usize = 16;
 
 impl Reconciler {
-    /// A switch that is not connected yet, compared at least once in `audit_interval`.
-    pub fn new(audit_interval: Duration) -> Self {
+    /// A switch that is not connected yet, which asks to be compared each `audit_interval`.
+    pub fn new(audit_interval: Duration, seal: SealPlace) -> Self {
         Self {
             audit_interval,
             ready: false,
             compared: false,
-            wanting: false,
+            inspection: None,
+            seal: Seal::new(seal),
+            digest: Digest::default(),
+            wanting: None,
             desired: None,
             reading: None,
             pending: Pending::default(),
@@ -107,6 +127,7 @@ impl Reconciler {
             target: None,
             restoring: false,
             audit_due: None,
+            in_doubt: false,
             pause: PAUSE.0,
             repair_delay: SETTLE,
             last_repair: None,
@@ -127,15 +148,25 @@ impl Reconciler {
             Order::Apply(steps) => {
                 for step in &steps {
                     self.pending.merge(step.revision, &step.edits);
+                    self.digest += step.change;
                 }
             }
             Order::Desired(desired) => {
                 // What was ordered before is part of it.
                 self.pending.clear();
-                self.wanting = false;
+                self.wanting = None;
+                self.digest = desired.digest;
                 self.desired = Some(desired);
             }
-            Order::Audit => self.audit_due = Some(now),
+            Order::Sealed { revision, digest } => {
+                self.pending.clear();
+                self.wanting = None;
+                self.digest = digest;
+                self.compared = true;
+                self.target = Some(Target { revision, digest });
+                self.audit_due.get_or_insert(now + self.audit_interval);
+            }
+            Order::Audit => (self.audit_due, self.in_doubt) = (Some(now), true),
             Order::Dump { ticket } if self.dumps.len() < DUMPS_MAX => self.dumps.push_back(ticket),
             Order::Dump { ticket } => {
                 self.events.push_back(SwitchEvent::Dumped(crate::Dump { ticket, flows: Vec::new() }));
@@ -154,27 +185,33 @@ impl Reconciler {
         match event {
             SessionEvent::Ready { features, ports } => {
                 self.ready = true;
-                self.audit_due = Some(now);
                 if let Err(error) = session.request(now, MultipartRequest::Monitor(vec![MonitorRequest::changes(1)])) {
                     self.refuse_bundle("the flow monitor", &error.to_string());
                 }
                 self.events.push_back(SwitchEvent::Ready { features, ports });
+                match Inspection::start(now, self.seal.place(), session) {
+                    Some(inspection) => self.inspection = Some(inspection),
+                    None => self.want(Occasion::Connected { held: None }),
+                }
             }
             SessionEvent::Part { xid, reply, more } => self.part(now, xid, reply, more),
             SessionEvent::FlowUpdates(updates) => {
                 if updates.iter().any(is_foreign) {
-                    self.audit_within(now, self.settle_time(now));
+                    self.doubt(now, self.settle_time(now));
                 }
             }
             SessionEvent::BundleCommitted { bundle, .. } => {
-                if self.in_flight.take_if(|flight| flight.bundle == bundle).is_some() {
+                if let Some(flight) = self.in_flight.take_if(|flight| flight.bundle == bundle) {
+                    if let Some((_, sum)) = flight.seal {
+                        self.seal.hold(sum);
+                    }
                     self.refusals = 0;
                     self.pause = PAUSE.0;
                 }
             }
             SessionEvent::BundleRejected { bundle, rejection } => {
                 if let Some(flight) = self.in_flight.take_if(|flight| flight.bundle == bundle) {
-                    self.rejected(now, flight.edits, &rejection);
+                    self.rejected(now, flight, &rejection);
                 }
             }
             SessionEvent::Reply { xid, .. } => self.events.extend(self.flushes.replied(xid)),
@@ -185,7 +222,7 @@ impl Reconciler {
             SessionEvent::PortStatus(status) => self.events.push_back(SwitchEvent::Port(status)),
             SessionEvent::PacketIn(packet) => self.events.push_back(SwitchEvent::PacketIn(Box::new(packet))),
             SessionEvent::Closed(reason) => self.events.push_back(SwitchEvent::Closed(reason)),
-            SessionEvent::FlowRemoved(_) => self.audit_within(now, self.settle_time(now)),
+            SessionEvent::FlowRemoved(_) => self.doubt(now, self.settle_time(now)),
             SessionEvent::RoleStatus(_)
             | SessionEvent::Collected { .. }
             | SessionEvent::Unsolicited { .. }
@@ -204,47 +241,86 @@ impl Reconciler {
                 self.queue.clear();
                 self.target = None;
                 self.compare(now, &desired, session);
-            } else if let Some(edits) = self.queue.pop_front() {
-                match session.bundle(&edits) {
-                    Ok(bundle) => self.in_flight = Some(Flight { bundle, edits }),
-                    Err(SendError::Backlogged | SendError::TooManyRequests) => {
-                        self.queue.push_front(edits);
-                        break;
-                    }
-                    Err(error) => self.start_over(now, "a bundle", &error.to_string()),
+            } else if self.queue.is_empty() && self.target.is_some() && self.seal_edit().is_none() {
+                self.reached(now);
+            } else if !self.queue.is_empty() || self.target.is_some() {
+                if !self.send(now, session) {
+                    break;
                 }
-            } else if let Some(revision) = self.target.take() {
-                self.events.push_back(SwitchEvent::Acknowledged { revision });
-                let due = self.counted.map_or(now, |last| now.max(last + COUNT_EVERY));
-                self.count_due.get_or_insert(due);
             } else if self.compared && self.pending.revision().is_some() {
                 let (revision, edits) = self.pending.take();
-                self.target = revision;
+                self.target = revision.map(|revision| Target { revision, digest: self.digest });
                 self.restoring = false;
                 self.enqueue(edits);
-            } else {
+            } else if !(self.seal.is_false() && self.send(now, session)) {
                 break;
             }
         }
         if self.count_due.take_if(|due| *due <= now).is_some() {
             self.count(now, session);
         }
-        if self.audit_due.is_some_and(|due| due <= now) && !self.wanting && self.reading.is_none() {
-            self.audit_due = None;
-            self.wanting = true;
-            self.events.push_back(SwitchEvent::WantsDesired);
+        if self.is_free_to_want() && self.audit_due.take_if(|due| *due <= now).is_some() {
+            let occasion = if std::mem::take(&mut self.in_doubt) { Occasion::Doubt } else { Occasion::Routine };
+            self.want(occasion);
         }
     }
 
     /// When [`advance`](Self::advance) has something to do without anything arriving.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let audit = self.audit_due.filter(|_| self.ready && !self.wanting && self.reading.is_none());
+        let audit = self.audit_due.filter(|_| self.ready && self.is_free_to_want());
         audit.into_iter().chain(self.count_due.filter(|_| self.ready)).min()
     }
 
     /// The next thing to tell.
     pub(crate) fn poll_event(&mut self) -> Option<SwitchEvent> {
         self.events.pop_front()
+    }
+
+    /// Whether a comparison can be asked for: one in routine may have to wait long, and does not keep doubts waiting.
+    fn is_free_to_want(&self) -> bool {
+        let is_free = match self.wanting {
+            None => true,
+            Some(Occasion::Routine) => self.in_doubt,
+            Some(_) => false,
+        };
+        is_free && self.reading.is_none() && self.inspection.is_none()
+    }
+
+    fn want(&mut self, occasion: Occasion) {
+        self.wanting = Some(occasion);
+        self.events.push_back(SwitchEvent::WantsDesired(occasion));
+    }
+
+    /// The edit of the seal that goes with what is sent next, and what the seal says then.
+    fn seal_edit(&self) -> Option<(EncodedEdit, Option<u128>)> {
+        let is_last = self.queue.len() <= 1;
+        self.seal.edit(self.target.filter(|_| is_last).map(|target| target.digest))
+    }
+
+    /// Sends the next edits with the seal that belongs to them, or the seal alone. False if it has to wait.
+    fn send(&mut self, now: Instant, session: &mut Session) -> bool {
+        let seal = self.seal_edit();
+        let edits = self.queue.front().map(Vec::as_slice).unwrap_or_default();
+        match session.bundle(edits.iter().chain(seal.as_ref().map(|(edit, _)| edit))) {
+            Ok(bundle) => {
+                let edits = self.queue.pop_front().unwrap_or_default();
+                self.in_flight = Some(Flight { bundle, edits, seal });
+            }
+            Err(SendError::Backlogged | SendError::TooManyRequests) => return false,
+            Err(error) => {
+                self.queue.pop_front();
+                self.start_over(now, "a bundle", &error.to_string());
+            }
+        }
+        true
+    }
+
+    /// The switch holds what it was to hold.
+    fn reached(&mut self, now: Instant) {
+        let Some(Target { revision, .. }) = self.target.take() else { return };
+        self.events.push_back(SwitchEvent::Acknowledged { revision });
+        let due = self.counted.map_or(now, |last| now.max(last + COUNT_EVERY));
+        self.count_due.get_or_insert(due);
     }
 
     fn compare(&mut self, now: Instant, desired: &Desired, session: &mut Session) {
@@ -260,10 +336,18 @@ impl Reconciler {
                 Err(error) => return self.start_over(now, "the request to read back", &error.to_string()),
             }
         }
-        self.reading = Some(Reading { comparison: Comparison::new(desired), awaited });
+        self.inspection = None;
+        self.seal.mend();
+        self.reading = Some(Reading { comparison: Comparison::new(desired, self.seal.place()), awaited });
     }
 
     fn part(&mut self, now: Instant, xid: Xid, reply: MultipartReply, more: bool) {
+        if let Some(inspection) = &mut self.inspection
+            && inspection.takes(xid)
+        {
+            inspection.part(xid, &reply, more);
+            return self.finish_inspection();
+        }
         if self.counting == Some(xid) {
             if let MultipartReply::TableStats(tables) = reply {
                 self.events.push_back(SwitchEvent::Flows(active(&tables)));
@@ -298,7 +382,8 @@ impl Reconciler {
     }
 
     fn finish_reading(&mut self, now: Instant, comparison: Comparison) {
-        self.target = Some(comparison.revision);
+        self.target = Some(Target { revision: comparison.revision, digest: comparison.digest });
+        self.seal.hold(comparison.sealed);
         let (edits, repair) = comparison.finish();
         if self.compared && !repair.is_clean() {
             self.repaired(now);
@@ -308,8 +393,18 @@ impl Reconciler {
         }
         self.compared = true;
         self.restoring = true;
-        self.audit_due = Some(now + self.audit_interval);
+        if !self.in_doubt {
+            self.audit_due = Some(now + self.audit_interval);
+        }
         self.enqueue(edits);
+    }
+
+    fn finish_inspection(&mut self) {
+        if let Some(inspection) = self.inspection.take_if(|inspection| inspection.is_done()) {
+            let held = inspection.held();
+            self.seal.hold(inspection.sum());
+            self.want(Occasion::Connected { held });
+        }
     }
 
     /// Somebody who keeps changing our flows must not keep us busy: repairs in quick succession wait longer and longer.
@@ -333,30 +428,40 @@ impl Reconciler {
         }
     }
 
-    /// The switch refused a bundle: goes on without the edit that caused it, or compares anew after a pause.
-    fn rejected(&mut self, now: Instant, mut edits: Vec<EncodedEdit>, rejection: &Rejection) {
+    /// The switch refused a bundle: goes on without the edit that caused it, or compares anew after a pause. It does not
+    /// hold what it should now, and must not say so.
+    fn rejected(&mut self, now: Instant, flight: Flight, rejection: &Rejection) {
         let error = rejection.error.code.to_string();
-        match rejection.edit.filter(|index| *index < edits.len()) {
-            Some(index) => {
-                let edit = edits.remove(index);
-                self.refuse(&edit, error);
-                self.refusals += 1;
-                if !self.restoring {
-                    // A step from a state that the switch should be in was refused: perhaps it is in another.
-                    self.audit_within(now, self.settle_time(now));
-                }
-                if self.refusals > REFUSALS_MAX {
-                    self.start_over(now, "too many edits", "the switch refuses one after the other");
-                } else if !edits.is_empty() {
-                    self.queue.push_front(edits);
-                }
-            }
-            None => self.start_over(now, "a bundle", &error),
+        let Flight { mut edits, seal, .. } = flight;
+        self.seal.break_up();
+        let refused = match rejection.edit {
+            Some(index) if index < edits.len() => edits.remove(index),
+            Some(index) if index == edits.len() && seal.is_some() => match seal {
+                Some((edit, _)) => edit,
+                None => return,
+            },
+            _ => return self.start_over(now, "a bundle", &error),
+        };
+        self.refuse(&refused, error);
+        self.refusals += 1;
+        if !self.restoring {
+            // A step from a state that the switch should be in was refused: perhaps it is in another.
+            self.doubt(now, self.settle_time(now));
+        }
+        if self.refusals > REFUSALS_MAX {
+            self.start_over(now, "too many edits", "the switch refuses one after the other");
+        } else if !edits.is_empty() {
+            self.queue.push_front(edits);
         }
     }
 
     fn failed(&mut self, now: Instant, xid: Xid, error: &str) {
-        if self.counting == Some(xid) {
+        if let Some(inspection) = &mut self.inspection
+            && inspection.takes(xid)
+        {
+            inspection.fail(xid);
+            self.finish_inspection();
+        } else if self.counting == Some(xid) {
             self.counting = None;
         } else if self.dump.as_ref().is_some_and(|dump| dump.xid == xid) {
             self.finish_dump();
@@ -373,6 +478,8 @@ impl Reconciler {
         self.queue.clear();
         self.target = None;
         self.refusals = 0;
+        self.seal.break_up();
+        self.in_doubt = true;
         self.audit_due = Some(now + self.pause);
         self.pause = (self.pause * 2).min(PAUSE.1);
     }
@@ -387,9 +494,12 @@ impl Reconciler {
         self.events.push_back(SwitchEvent::Refused(refusal));
     }
 
-    fn audit_within(&mut self, now: Instant, delay: Duration) {
+    /// The switch may hold something else than it should: it is compared soon, and its seal is broken until then.
+    fn doubt(&mut self, now: Instant, delay: Duration) {
         let due = now + delay;
         self.audit_due = Some(self.audit_due.map_or(due, |already| already.min(due)));
+        self.in_doubt = true;
+        self.seal.break_up();
     }
 
     fn count(&mut self, now: Instant, session: &mut Session) {
@@ -420,8 +530,4 @@ impl Reconciler {
 /// Whether somebody else changed flows; our own changes come abbreviated.
 const fn is_foreign(update: &FlowUpdate) -> bool {
     !matches!(update, FlowUpdate::Initial(_) | FlowUpdate::Abbreviated(_) | FlowUpdate::Paused)
-}
-
-fn active(tables: &[TableStats]) -> u64 {
-    tables.iter().map(|table| u64::from(table.active)).sum()
 }

@@ -1,6 +1,6 @@
 //! A session with a reconciler on top.
 
-use crate::{Order, Reconciler, SwitchEvent};
+use crate::{Order, Reconciler, SealPlace, SwitchEvent};
 use bytes::BytesMut;
 use std::time::{Duration, Instant};
 use weir_openflow::message::PacketOut;
@@ -11,8 +11,10 @@ use weir_openflow::session::{CloseReason, SendError, Session, SessionConfig};
 pub struct SwitchConfig {
     /// The session.
     pub session: SessionConfig,
-    /// The longest time between two comparisons of the switch with what it should hold.
+    /// After what time the switch asks to be compared again with what it should hold.
     pub audit_interval: Duration,
+    /// Where it keeps the digest of what it holds.
+    pub seal: SealPlace,
 }
 
 /// One connected switch.
@@ -25,7 +27,10 @@ pub struct Switch {
 impl Switch {
     /// A connection that was just made.
     pub fn new(config: SwitchConfig, now: Instant) -> Self {
-        Self { session: Session::new(now, config.session), reconciler: Reconciler::new(config.audit_interval) }
+        Self {
+            session: Session::new(now, config.session),
+            reconciler: Reconciler::new(config.audit_interval, config.seal),
+        }
     }
 
     /// Takes bytes from the switch.

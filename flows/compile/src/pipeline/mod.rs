@@ -5,9 +5,11 @@
 
 mod check;
 mod page;
+mod seal;
 mod tables;
 
 pub use page::{names, page};
+pub use seal::{SEAL_TABLE, seal_cookie};
 pub use tables::SPECS;
 
 use crate::{Bridge, Reason};
@@ -203,5 +205,6 @@ impl Table {
 /// The names of a bridge's tables, as they go into OVSDB (`Bridge.flow_tables`).
 #[must_use]
 pub fn table_names(bridge: Bridge) -> BTreeMap<u8, String> {
-    SPECS.iter().filter(|spec| spec.bridge == bridge).map(|spec| (spec.id.0, spec.name.to_owned())).collect()
+    let specs = SPECS.iter().filter(|spec| spec.bridge == bridge).map(|spec| (spec.id, spec.name));
+    specs.chain([(SEAL_TABLE, seal::SEAL_NAME)]).map(|(id, name)| (id.0, name.to_owned())).collect()
 }

@@ -1,5 +1,6 @@
 //! The page that describes the pipeline, made from the pipeline itself.
 
+use super::seal::{SEAL_NAME, SEAL_PURPOSE, SEAL_TABLE};
 use super::{Miss, Precision, SPECS, TableSpec, Verb};
 use crate::bridge::FIXED_PORTS;
 use crate::register::{Punt, REGISTERS};
@@ -74,6 +75,7 @@ fn write(page: &mut String, examples: impl Fn(Bridge) -> FlowTable) -> fmt::Resu
             flows(page, spec, &content, &names)?;
         }
     }
+    writeln!(page, "\n## Both bridges: table {}, {SEAL_NAME}\n\n{SEAL_PURPOSE}", SEAL_TABLE.0)?;
     Ok(())
 }
 

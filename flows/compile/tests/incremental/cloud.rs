@@ -10,19 +10,21 @@ use weir_model::{
     NewNetwork, NewPort, NewSubnet, PortId, PortPatch, ProjectId, Rejection, Request, RouterId, SecurityGroupId,
     SecurityGroupRuleId, SubnetId, Timestamp, Topology, Vif,
 };
-use weir_openflow::{EncodedEdit, FlowEdit, FlowTable};
+use weir_openflow::{Digest, EncodedEdit, FlowEdit, FlowTable};
 
 pub(crate) struct Cloud {
     pub(crate) topology: Topology,
     pub(crate) engine: Engine,
     pub(crate) tables: BTreeMap<(HostKey, Bridge), FlowTable>,
+    /// What deltas alone say that hypervisors hold.
+    digests: BTreeMap<(HostKey, Bridge), Digest>,
 }
 
 impl Cloud {
     pub(crate) fn new() -> Self {
         let topology = Topology::new(Limits::default());
         let engine = Engine::load(&topology);
-        Self { topology, engine, tables: BTreeMap::new() }
+        Self { topology, engine, tables: BTreeMap::new(), digests: BTreeMap::new() }
     }
 
     /// Carries out a command and brings the tables up to date.
@@ -37,6 +39,7 @@ impl Cloud {
             for host in delta.recipients.iter() {
                 assert!(delta.recipients.contains(host));
                 bundles.entry((host, delta.bridge)).or_default().extend(delta.edits.iter().cloned());
+                *self.digests.entry((host, delta.bridge)).or_default() += delta.change;
             }
         }
         let known: BTreeSet<HostKey> = self.topology.hypervisors().map(|host| host.key).collect();
@@ -44,6 +47,7 @@ impl Cloud {
             self.bundle(place, bundle, known.contains(&place.0));
         }
         self.tables.retain(|(host, _), _| known.contains(host));
+        self.digests.retain(|(host, _), _| known.contains(host));
         Ok(applied)
     }
 
@@ -80,12 +84,16 @@ impl Cloud {
                 let reached = self.tables.get(&(host.key, bridge)).unwrap_or(&empty);
                 let missing = FlowTable::diff(reached, &desired);
                 assert!(missing.is_empty(), "{} {bridge}: deltas led elsewhere: {missing:#?}", host.name);
+                let followed = self.digests.get(&(host.key, bridge)).copied().unwrap_or_default();
+                assert_eq!(followed.flows, desired.flows.len() as u64);
                 for engine in [&self.engine, &fresh] {
-                    let mut edits: Vec<FlowEdit> = engine
-                        .encoded(host.key, bridge, &self.topology)
-                        .flat_map(|(_, edits)| {
-                            edits.iter().map(|edit| edit.decode().expect("ours")).collect::<Vec<_>>()
-                        })
+                    let units: Vec<_> = engine.encoded(host.key, bridge, &self.topology).collect();
+                    let digest: Digest = units.iter().map(|(_, edits)| Digest::of(&**edits)).sum();
+                    assert_eq!(engine.digest(host.key, bridge, &self.topology), digest, "{} {bridge}", host.name);
+                    assert_eq!(followed, digest, "{} {bridge}: deltas say otherwise", host.name);
+                    let mut edits: Vec<FlowEdit> = units
+                        .iter()
+                        .flat_map(|(_, edits)| edits.iter().map(|edit| edit.decode().expect("ours")))
                         .collect();
                     edits.sort_by_key(FlowEdit::phase);
                     let mut table = FlowTable::default();

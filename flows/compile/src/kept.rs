@@ -1,0 +1,114 @@
+//! Units as they travel, and all that a circle shares.
+
+use crate::delta::encode;
+use crate::{Bridge, Sink, Unit};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use weir_model::HostKey;
+use weir_openflow::{Digest, EncodedEdit};
+
+/// A unit as it travels, per bridge, and who of its circle does not hold it.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded {
+    integration: Arc<[EncodedEdit]>,
+    tunnel: Arc<[EncodedEdit]>,
+    /// Who is left out.
+    pub(crate) except: Option<HostKey>,
+}
+
+/// The units that the hypervisors of a circle share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    units: BTreeMap<Unit, Encoded>,
+    digests: Digests,
+    /// What hypervisors do not hold of it.
+    left_out: BTreeMap<HostKey, Digests>,
+}
+
+/// A digest for each bridge, in the order of [`Bridge::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Digests([Digest; 2]);
+
+impl Encoded {
+    pub(crate) fn of(sink: &Sink, except: Option<HostKey>) -> Self {
+        let [integration, tunnel] = Bridge::ALL.map(|bridge| encode(sink.edits(bridge)));
+        Self { integration, tunnel, except }
+    }
+
+    pub(crate) const fn edits(&self, bridge: Bridge) -> &Arc<[EncodedEdit]> {
+        match bridge {
+            Bridge::Integration => &self.integration,
+            Bridge::Tunnel => &self.tunnel,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.integration.is_empty() && self.tunnel.is_empty()
+    }
+
+    fn digests(&self) -> Digests {
+        Digests(Bridge::ALL.map(|bridge| Digest::of(&**self.edits(bridge))))
+    }
+}
+
+impl Digests {
+    const fn of(&self, bridge: Bridge) -> Digest {
+        match bridge {
+            Bridge::Integration => self.0[0],
+            Bridge::Tunnel => self.0[1],
+        }
+    }
+
+    fn change(&mut self, by: Self, apply: impl Fn(&mut Digest, Digest)) {
+        self.0.iter_mut().zip(by.0).for_each(|(digest, by)| apply(digest, by));
+    }
+}
+
+impl Kept {
+    /// Keeps a unit, in place of what it was.
+    pub(crate) fn insert(&mut self, unit: Unit, encoded: Encoded) {
+        self.remove(unit);
+        let digests = encoded.digests();
+        self.digests.change(digests, |digest, by| *digest += by);
+        if let Some(host) = encoded.except {
+            self.left_out.entry(host).or_default().change(digests, |digest, by| *digest += by);
+        }
+        self.units.insert(unit, encoded);
+    }
+
+    /// Forgets a unit.
+    pub(crate) fn remove(&mut self, unit: Unit) {
+        let Some(encoded) = self.units.remove(&unit) else { return };
+        let digests = encoded.digests();
+        self.digests.change(digests, |digest, by| *digest -= by);
+        if let Some(host) = encoded.except
+            && let Some(left_out) = self.left_out.get_mut(&host)
+        {
+            left_out.change(digests, |digest, by| *digest -= by);
+            if *left_out == Digests::default() {
+                self.left_out.remove(&host);
+            }
+        }
+    }
+
+    /// A unit.
+    pub(crate) fn get(&self, unit: Unit) -> Option<&Encoded> {
+        self.units.get(&unit)
+    }
+
+    /// All units.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Unit, &Encoded)> {
+        self.units.iter().map(|(unit, encoded)| (*unit, encoded))
+    }
+
+    /// How many units there are.
+    pub(crate) fn len(&self) -> usize {
+        self.units.len()
+    }
+
+    /// The digest of what a hypervisor of the circle holds of it in a bridge.
+    pub(crate) fn digest(&self, host: HostKey, bridge: Bridge) -> Digest {
+        let left_out = self.left_out.get(&host).map(|digests| digests.of(bridge)).unwrap_or_default();
+        self.digests.of(bridge) - left_out
+    }
+}
