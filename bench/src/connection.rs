@@ -47,7 +47,7 @@ impl Connection {
     /// # Errors
     /// The switch refuses it, or goes away.
     pub fn install<'a>(&mut self, edits: impl IntoIterator<Item = &'a EncodedEdit>) -> Result<(), Failure> {
-        let bundle = self.session.bundle(edits)?;
+        let bundle = self.session.bundle(edits.into_iter().cloned().collect::<Vec<_>>())?;
         self.until(|event| match event {
             SessionEvent::BundleCommitted { bundle: done, .. } if done == bundle => Some(Ok(())),
             SessionEvent::BundleRejected { rejection, .. } => Some(Err(rejection.to_string().into())),

@@ -58,8 +58,8 @@ impl Controller {
             waiting: self
                 .progress
                 .waiting()
-                .flat_map(|(ports, hosts)| {
-                    let hosts: Arc<[HostName]> = hosts.into_iter().collect();
+                .flat_map(|(network, since, ports)| {
+                    let hosts: Arc<[HostName]> = self.waited_for(network, since).collect();
                     ports.iter().map(move |port| (*port, Arc::clone(&hosts)))
                 })
                 .collect(),

@@ -4,6 +4,7 @@ use super::batch::{Batch, Reply};
 use super::comparisons::Comparisons;
 use super::dump::Dumps;
 use super::flush::Flushes;
+use super::followers::Followers;
 use super::host::Host;
 use super::progress::{Progress, SwitchId};
 use super::switches::Connection;
@@ -13,8 +14,8 @@ use crate::link::ConnectionId;
 use crate::metrics::Counts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
-use weir_compile::{Delta, Engine};
-use weir_model::{Command, Commit, HostName, Liveness, PortId, Request, Timestamp, Topology};
+use weir_compile::{Bridge, Delta, Engine};
+use weir_model::{Command, Commit, HostKey, HostName, Liveness, PortId, Request, Revision, Timestamp, Topology};
 use weir_reconcile::{Order, Step};
 
 /// How long a switch that belongs to no known hypervisor may stay connected.
@@ -27,6 +28,8 @@ const RETRY: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Controller {
     pub(super) topology: Topology,
+    /// The revision up to which switches were told everything.
+    pub(super) told: Revision,
     pub(super) engine: Engine,
     pub(super) hosts: BTreeMap<HostName, Host>,
     pub(super) progress: Progress,
@@ -35,8 +38,6 @@ pub struct Controller {
     pub(super) comparisons: Comparisons,
     /// Ports whose status may have to change.
     pub(super) unsettled: BTreeSet<PortId>,
-    /// Ports that every switch concerned has acknowledged.
-    pub(super) ready: BTreeSet<PortId>,
     pub(super) dumps: Dumps,
     pub(super) flushes: Flushes,
     pub(super) withdrawals: Withdrawals,
@@ -54,6 +55,7 @@ impl Controller {
         let hosts = topology.hypervisors().map(|host| (host.name.clone(), Host::new(host.name.clone(), now))).collect();
         let flushes = Flushes::of(&topology);
         Self {
+            told: topology.revision(),
             topology,
             engine,
             hosts,
@@ -62,7 +64,6 @@ impl Controller {
             connections: BTreeMap::new(),
             comparisons: Comparisons::default(),
             unsettled: BTreeSet::new(),
-            ready: BTreeSet::new(),
             dumps: Dumps::default(),
             flushes,
             withdrawals: Withdrawals::default(),
@@ -129,36 +130,39 @@ impl Controller {
     /// The batch with these commits is durable: the switches hear of it, and the clients are to.
     pub fn commit(&mut self, batch: Batch, commits: Vec<Commit>) -> Vec<Reply> {
         let mut steps: BTreeMap<SwitchId, Vec<Step>> = BTreeMap::new();
+        let mut followers = Followers::default();
         let mut old = batch.before;
         for (new, commit) in batch.after.into_iter().zip(commits) {
-            let mut given: BTreeMap<SwitchId, Step> = BTreeMap::new();
-            let applied = self.engine.apply(&commit, &old, &new);
+            let mut given: BTreeMap<(HostKey, Bridge), (HostName, Step)> = BTreeMap::new();
+            let is_told = |key| followers.of(key, &self.hosts, &old, &new).is_some();
+            let applied = self.engine.apply(&commit, &old, &new, is_told);
             self.counts.built(applied.rebuilt.len());
             for unexpressed in applied.unexpressed {
                 tracing::warn!("{unexpressed}");
             }
             for Delta { unit, recipients, bridge, edits, change, can_wait } in applied.deltas {
                 for key in recipients.iter() {
-                    // Who has just been forgotten still loses its flows.
-                    let host = new.hypervisor_by_key(key).or_else(|| old.hypervisor_by_key(key));
-                    let Some(host) = host.map(|host| host.name.clone()) else { continue };
-                    let switch = SwitchId { host, bridge };
+                    let follower = followers.of(key, &self.hosts, &old, &new);
+                    let Some(name) = follower.and_then(|follower| follower.name(bridge)) else { continue };
                     if can_wait {
+                        let switch = SwitchId { host: name.clone(), bridge };
                         self.withdrawals.put_off(switch, unit, (edits.clone(), change));
                         continue;
                     }
-                    let before = self.withdrawals.recall(&switch, &unit);
-                    let step = given.entry(switch).or_insert_with(|| Step::to(commit.revision.0));
+                    let before = self.withdrawals.recall(name, bridge, &unit);
+                    let (_, step) =
+                        given.entry((key, bridge)).or_insert_with(|| (name.clone(), Step::to(commit.revision.0)));
                     for (edits, change) in before.into_iter().chain([(edits.clone(), change)]) {
                         step.push(edits, change);
                     }
                 }
             }
-            for (switch, step) in given {
-                steps.entry(switch).or_default().push(step);
+            for ((_, bridge), (host, step)) in given {
+                steps.entry(SwitchId { host, bridge }).or_default().push(step);
             }
             self.unsettle(&commit);
             self.hand_over(&commit, &old, &new);
+            self.told = commit.revision;
             old = new;
         }
         for (switch, steps) in steps {
@@ -202,11 +206,7 @@ impl Controller {
         }
         for (name, liveness) in turned {
             tracing::info!(host = %name, ?liveness, "hypervisor");
-            if liveness == Liveness::Gone {
-                for switch in self.hosts[&name].unheard_of() {
-                    self.ready.extend(self.progress.release(&switch));
-                }
-            }
+            self.stir(&name);
             self.unsettle_host(&name);
             if self.topology.hypervisor(&name).is_some()
                 && let Err(error) = self.command(batch, Command::SetLiveness(name.clone(), liveness), at)

@@ -100,9 +100,6 @@ impl Controller {
     pub(super) fn rename(&mut self, from: &HostName, to: &HostName) {
         let Some(mut host) = self.hosts.remove(from) else { return };
         tracing::info!(host = %from, renamed = %to, "hypervisor renamed");
-        for bridge in Bridge::ALL {
-            self.ready.extend(self.progress.release(&host.id(bridge)));
-        }
         for name in self.databases.values_mut().filter(|name| *name == from) {
             name.clone_from(to);
         }

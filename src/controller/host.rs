@@ -49,6 +49,8 @@ pub(super) struct SwitchLink {
     pub(super) wanted: Revision,
     /// Since when it has not acknowledged all that was wanted.
     pub(super) behind_since: Option<Instant>,
+    /// The last revision that it was ever known to hold everything of.
+    confirmed: Revision,
     /// The revision that it has acknowledged in this connection.
     pub(super) acknowledged: Option<Revision>,
     /// It was told to compare itself with a revision and edits since then are sent.
@@ -94,9 +96,10 @@ impl Host {
         SwitchId { host: self.name.clone(), bridge }
     }
 
-    /// The switches that nobody waits for: those of a hypervisor that is gone, except one that is still programmed.
-    pub(super) fn unheard_of(&self) -> impl Iterator<Item = SwitchId> + '_ {
-        Bridge::ALL.into_iter().filter(|bridge| self.gone && !self.is_comparable(*bridge)).map(|bridge| self.id(bridge))
+    /// The switches that are waited for: none of a hypervisor that is gone, except one that is still programmed.
+    pub(super) fn concerned(&self) -> impl Iterator<Item = (Bridge, &SwitchLink)> {
+        let is_concerned = |bridge: &Bridge| !self.gone || self.is_comparable(*bridge);
+        Bridge::ALL.into_iter().filter(is_concerned).map(|bridge| (bridge, self.switch(bridge)))
     }
 
     /// Whether any session is up.
@@ -148,21 +151,31 @@ impl Host {
 }
 
 impl SwitchLink {
-    /// The switch connected and told its ports.
-    pub(super) fn connect(&mut self, connection: ConnectionId, orders: mpsc::Sender<Order>, ports: &[Port]) {
+    /// The switch connected and told its ports; a connection that it had is over.
+    pub(super) fn connect(
+        &mut self,
+        told: Revision,
+        connection: ConnectionId,
+        orders: mpsc::Sender<Order>,
+        ports: &[Port],
+    ) {
+        self.disconnect(told, None);
         *self = Self {
             connection: Some((connection, orders)),
             ports: Some(
                 ports.iter().filter(|port| is_plug(port)).map(|port| (port.name.clone(), port.number.0)).collect(),
             ),
             wanted: self.wanted,
+            confirmed: self.confirmed,
             flows: self.flows,
             ..Self::default()
         };
     }
 
-    /// The connection is over.
-    pub(super) fn disconnect(&mut self, error: Option<String>) {
+    /// The connection is over; switches were told everything up to `told`. Who begins to wait for that now, without a
+    /// change since, waits for this switch, too.
+    pub(super) fn disconnect(&mut self, told: Revision, error: Option<String>) {
+        self.confirm(Revision(self.confirmed(told).0.min(told.0.saturating_sub(1))));
         self.connection = None;
         self.acknowledged = None;
         self.following = false;
@@ -184,9 +197,28 @@ impl SwitchLink {
         }
     }
 
-    /// Whether the switch holds less than it should, or is not known to hold it.
+    /// From now on it should reach a revision; it was told everything before `first` until now.
+    pub(super) fn want(&mut self, first: Revision, wanted: Revision) {
+        if !self.lags() {
+            self.confirm(Revision(first.0.saturating_sub(1)));
+        }
+        self.wanted = wanted;
+    }
+
+    /// It has been known to hold everything of a revision.
+    pub(super) fn confirm(&mut self, revision: Revision) {
+        self.confirmed = self.confirmed.max(revision);
+    }
+
+    /// The last revision that it has ever confirmed, if switches were told everything up to `told`.
+    pub(super) fn confirmed(&self, told: Revision) -> Revision {
+        if self.lags() { self.confirmed } else { told }
+    }
+
+    /// Whether the switch holds less than it should, or is not known to hold it. One that is not told what changes has to
+    /// be compared first.
     pub(super) fn lags(&self) -> bool {
-        self.acknowledged.is_none_or(|acknowledged| acknowledged < self.wanted)
+        !self.following || self.acknowledged.is_none_or(|acknowledged| acknowledged < self.wanted)
     }
 
     /// Gives an order; false if the connection is gone or too far behind to take it.

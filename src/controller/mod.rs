@@ -21,6 +21,7 @@ mod dump;
 mod event;
 mod explain;
 mod flush;
+mod followers;
 mod host;
 mod progress;
 mod run;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use weir_compile::Bridge;
-use weir_model::{HostName, PortId, Revision};
+use weir_model::{HostName, NetworkId, PortId, Revision};
 
 /// One of the two switches of a hypervisor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,117 +13,82 @@ pub struct SwitchId {
     pub bridge: Bridge,
 }
 
-/// Ports that began to wait together, and the switches that have yet to acknowledge.
-#[derive(Debug, Default)]
-struct Wait {
-    ports: BTreeSet<PortId>,
-    lagging: BTreeMap<SwitchId, Revision>,
-}
-
-impl Wait {
-    /// The hypervisors that are waited for, by name.
-    fn hosts(&self) -> BTreeSet<HostName> {
-        self.lagging.keys().map(|switch| switch.host.clone()).collect()
-    }
-}
-
 /// All waiting ports.
 ///
-/// A port waits for the switches that lagged when it was plugged, each up to the revision that was wanted of it then;
-/// what is wanted later does not delay it.
+/// A port waits until each switch of its network's hypervisors has been known, at some time, to hold what was wanted at
+/// the revision at which the port began to wait. What a switch has once confirmed it need not confirm again, so that
+/// switches which come and go do not hold a port up in turns; and nothing is kept for each pair of port and switch, of
+/// which a large cloud that starts has a hundred million.
 #[derive(Debug, Default)]
 pub struct Progress {
-    waits: BTreeMap<u64, Wait>,
-    wait_of: BTreeMap<PortId, u64>,
-    by_switch: BTreeMap<SwitchId, BTreeSet<(Revision, u64)>>,
-    next: u64,
+    waiting: BTreeMap<NetworkId, BTreeMap<Revision, BTreeSet<PortId>>>,
+    places: BTreeMap<PortId, (NetworkId, Revision)>,
+    /// Networks of whose switches one has confirmed something.
+    stirred: BTreeSet<NetworkId>,
 }
 
 impl Progress {
-    /// Lets `ports` wait until each switch of `lagging` has acknowledged the revision given with it.
-    /// Returns the ports at once if nothing lags. A port that waited already waits anew.
-    pub fn wait(&mut self, ports: BTreeSet<PortId>, lagging: BTreeMap<SwitchId, Revision>) -> BTreeSet<PortId> {
-        for port in &ports {
-            self.cancel(*port);
-        }
-        if lagging.is_empty() || ports.is_empty() {
-            return ports;
-        }
-        let id = self.next;
-        self.next += 1;
-        for (switch, revision) in &lagging {
-            self.by_switch.entry(switch.clone()).or_default().insert((*revision, id));
-        }
-        for port in &ports {
-            self.wait_of.insert(*port, id);
-        }
-        self.waits.insert(id, Wait { ports, lagging });
-        BTreeSet::new()
+    /// Lets a port of a network wait from a revision on. A port that waited already waits anew.
+    pub fn wait(&mut self, port: PortId, network: NetworkId, since: Revision) {
+        self.cancel(port);
+        self.places.insert(port, (network, since));
+        self.waiting.entry(network).or_default().entry(since).or_default().insert(port);
+        self.stirred.insert(network);
     }
 
     /// The port is no longer plugged, or gone.
     pub fn cancel(&mut self, port: PortId) {
-        let Some(id) = self.wait_of.remove(&port) else { return };
-        let Some(wait) = self.waits.get_mut(&id) else { return };
-        wait.ports.remove(&port);
-        if wait.ports.is_empty() {
-            let lagging = std::mem::take(&mut wait.lagging);
-            self.waits.remove(&id);
-            for (switch, revision) in lagging {
-                self.forget(&switch, revision, id);
+        let Some((network, since)) = self.places.remove(&port) else { return };
+        let Some(revisions) = self.waiting.get_mut(&network) else { return };
+        if let Some(ports) = revisions.get_mut(&since) {
+            ports.remove(&port);
+            if ports.is_empty() {
+                revisions.remove(&since);
             }
+        }
+        if revisions.is_empty() {
+            self.waiting.remove(&network);
         }
     }
 
-    /// The switch holds everything up to `revision`. Returns the ports that wait for nothing more.
-    pub fn acknowledged(&mut self, switch: &SwitchId, revision: Revision) -> BTreeSet<PortId> {
+    /// Switches of these networks have confirmed something, or are not waited for any more.
+    pub fn stir(&mut self, networks: impl IntoIterator<Item = NetworkId>) {
+        if !self.waiting.is_empty() {
+            self.stirred.extend(networks.into_iter().filter(|network| self.waiting.contains_key(network)));
+        }
+    }
+
+    /// The networks that were stirred since they were last taken, each with the first revision that is waited for.
+    pub fn take_stirred(&mut self) -> Vec<(NetworkId, Revision)> {
+        let stirred = std::mem::take(&mut self.stirred).into_iter();
+        stirred.filter_map(|network| Some((network, *self.waiting.get(&network)?.keys().next()?))).collect()
+    }
+
+    /// Every switch of the network has confirmed this revision. Returns the ports that wait for nothing more.
+    pub fn confirmed(&mut self, network: NetworkId, revision: Revision) -> BTreeSet<PortId> {
         let mut settled = BTreeSet::new();
-        while let Some((needed, id)) = self.by_switch.get(switch).and_then(|waits| waits.first().copied()) {
-            if needed > revision {
-                break;
-            }
-            self.forget(switch, needed, id);
-            settled.extend(self.settle(id, switch));
+        let Some(revisions) = self.waiting.get_mut(&network) else { return settled };
+        while let Some(first) = revisions.first_entry().filter(|first| *first.key() <= revision) {
+            settled.extend(first.remove());
+        }
+        if revisions.is_empty() {
+            self.waiting.remove(&network);
+        }
+        for port in &settled {
+            self.places.remove(port);
         }
         settled
     }
 
-    /// Nothing waits for the switch any more. Returns the ports that wait for nothing more.
-    pub fn release(&mut self, switch: &SwitchId) -> BTreeSet<PortId> {
-        let waits = self.by_switch.remove(switch).unwrap_or_default();
-        waits.into_iter().flat_map(|(_, id)| self.settle(id, switch)).collect()
-    }
-
     /// Whether the port waits.
     pub fn is_waiting(&self, port: PortId) -> bool {
-        self.wait_of.contains_key(&port)
+        self.places.contains_key(&port)
     }
 
-    /// The waiting ports with the hypervisors that they wait for, those together that began together.
-    pub fn waiting(&self) -> impl Iterator<Item = (&BTreeSet<PortId>, BTreeSet<HostName>)> {
-        self.waits.values().map(|wait| (&wait.ports, wait.hosts()))
-    }
-
-    fn settle(&mut self, id: u64, switch: &SwitchId) -> BTreeSet<PortId> {
-        let Some(wait) = self.waits.get_mut(&id) else { return BTreeSet::new() };
-        wait.lagging.remove(switch);
-        if !wait.lagging.is_empty() {
-            return BTreeSet::new();
-        }
-        let ports = self.waits.remove(&id).map(|wait| wait.ports).unwrap_or_default();
-        for port in &ports {
-            self.wait_of.remove(port);
-        }
-        ports
-    }
-
-    fn forget(&mut self, switch: &SwitchId, revision: Revision, id: u64) {
-        if let Some(waits) = self.by_switch.get_mut(switch) {
-            waits.remove(&(revision, id));
-            if waits.is_empty() {
-                self.by_switch.remove(switch);
-            }
-        }
+    /// The waiting ports by network and by the revision that they wait for.
+    pub fn waiting(&self) -> impl Iterator<Item = (NetworkId, Revision, &BTreeSet<PortId>)> {
+        let networks = self.waiting.iter();
+        networks.flat_map(|(network, revisions)| revisions.iter().map(|(since, ports)| (*network, *since, ports)))
     }
 }
 
@@ -137,92 +102,74 @@ mod tests {
         PortId(Uuid::from_u128(n.into()))
     }
 
-    fn switch(n: u8) -> SwitchId {
-        let bridge = Bridge::ALL[usize::from(n % 2)];
-        SwitchId { host: format!("host-{}", n / 2).as_str().into(), bridge }
+    fn network(n: u8) -> NetworkId {
+        NetworkId(Uuid::from_u128(n.into()))
     }
 
     #[derive(Clone, Debug)]
     enum Step {
-        Wait(Vec<u8>, Vec<(u8, u64)>),
+        Wait(u8, u8, u64),
         Cancel(u8),
-        Acknowledge(u8, u64),
-        Release(u8),
+        Stir(u8),
+        Confirm(u8, u64),
     }
 
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            (proptest::collection::vec(0..8u8, 1..4), proptest::collection::vec((0..6u8, 1..9u64), 0..4))
-                .prop_map(|(ports, lagging)| Step::Wait(ports, lagging)),
+            (0..8u8, 0..3u8, 1..9u64).prop_map(|(port, network, since)| Step::Wait(port, network, since)),
             (0..8u8).prop_map(Step::Cancel),
-            (0..6u8, 1..9u64).prop_map(|(switch, revision)| Step::Acknowledge(switch, revision)),
-            (0..6u8).prop_map(Step::Release),
+            (0..3u8).prop_map(Step::Stir),
+            (0..3u8, 0..9u64).prop_map(|(network, revision)| Step::Confirm(network, revision)),
         ]
     }
 
     proptest! {
-        /// Against the plainest possible book-keeping: for each port, the switches it waits for.
+        /// Against the plainest possible book-keeping: for each port, where and since when it waits.
         #[test]
         fn agrees_with_a_plain_map(steps in proptest::collection::vec(step(), 1..40)) {
             let mut progress = Progress::default();
-            let mut plain: BTreeMap<PortId, BTreeMap<SwitchId, Revision>> = BTreeMap::new();
+            let mut plain: BTreeMap<PortId, (NetworkId, Revision)> = BTreeMap::new();
             for step in steps {
-                let mut expected = BTreeSet::new();
-                let settled = match step {
-                    Step::Wait(ports, lagging) => {
-                        let ports: BTreeSet<_> = ports.into_iter().map(port).collect();
-                        let lagging: BTreeMap<_, _> =
-                            lagging.into_iter().map(|(n, revision)| (switch(n), Revision(revision))).collect();
-                        for port in &ports {
-                            plain.insert(*port, lagging.clone());
-                            if lagging.is_empty() {
-                                expected.insert(*port);
-                            }
-                        }
-                        progress.wait(ports, lagging)
+                match step {
+                    Step::Wait(port_number, of, since) => {
+                        plain.insert(port(port_number), (network(of), Revision(since)));
+                        progress.wait(port(port_number), network(of), Revision(since));
                     }
                     Step::Cancel(n) => {
                         plain.remove(&port(n));
                         progress.cancel(port(n));
-                        BTreeSet::new()
                     }
-                    Step::Acknowledge(n, revision) => {
-                        for (port, lagging) in &mut plain {
-                            if lagging.get(&switch(n)).is_some_and(|needed| *needed <= Revision(revision)) {
-                                lagging.remove(&switch(n));
-                                if lagging.is_empty() {
-                                    expected.insert(*port);
-                                }
-                            }
-                        }
-                        progress.acknowledged(&switch(n), Revision(revision))
+                    Step::Stir(n) => {
+                        progress.take_stirred();
+                        progress.stir([network(n)]);
+                        let first = plain.values().filter(|(of, _)| *of == network(n)).map(|(_, since)| *since).min();
+                        let expected: Vec<_> = first.map(|first| (network(n), first)).into_iter().collect();
+                        prop_assert_eq!(progress.take_stirred(), expected);
                     }
-                    Step::Release(n) => {
-                        for (port, lagging) in &mut plain {
-                            if lagging.remove(&switch(n)).is_some() && lagging.is_empty() {
-                                expected.insert(*port);
-                            }
-                        }
-                        progress.release(&switch(n))
+                    Step::Confirm(n, revision) => {
+                        let is_met = |place: &(NetworkId, Revision)| *place <= (network(n), Revision(revision));
+                        let met: BTreeSet<PortId> = plain
+                            .iter()
+                            .filter(|(_, place)| place.0 == network(n) && is_met(place))
+                            .map(|(port, _)| *port)
+                            .collect();
+                        plain.retain(|port, _| !met.contains(port));
+                        prop_assert_eq!(progress.confirmed(network(n), Revision(revision)), met);
                     }
-                };
-                plain.retain(|_, lagging| !lagging.is_empty());
-                prop_assert_eq!(settled, expected);
-                for n in 0..8 {
-                    let hosts: BTreeSet<HostName> = plain
-                        .get(&port(n))
-                        .into_iter()
-                        .flat_map(|lagging| lagging.keys().map(|switch| switch.host.clone()))
-                        .collect();
-                    prop_assert_eq!(progress.is_waiting(port(n)), plain.contains_key(&port(n)));
-                    let told = progress.waiting().find(|(ports, _)| ports.contains(&port(n)));
-                    prop_assert_eq!(told.map(|(_, hosts)| hosts).unwrap_or_default(), hosts);
                 }
+                for n in 0..8 {
+                    prop_assert_eq!(progress.is_waiting(port(n)), plain.contains_key(&port(n)));
+                }
+                let told: BTreeMap<_, _> = progress
+                    .waiting()
+                    .flat_map(|(network, since, ports)| ports.iter().map(move |port| (*port, (network, since))))
+                    .collect();
+                prop_assert_eq!(&told, &plain);
             }
             for n in 0..8 {
                 progress.cancel(port(n));
             }
-            prop_assert!(progress.waits.is_empty() && progress.by_switch.is_empty() && progress.wait_of.is_empty());
+            prop_assert!(progress.waiting.is_empty() && progress.places.is_empty());
         }
     }
 }

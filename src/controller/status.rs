@@ -1,8 +1,7 @@
 //! When a port is ACTIVE and when it is DOWN.
 
 use super::core::Controller;
-use super::progress::SwitchId;
-use std::collections::{BTreeMap, BTreeSet};
+use super::host::Host;
 use weir_compile::Bridge;
 use weir_model::{Change, Commit, HostName, NetworkId, Port, PortId, PortStatus, Revision};
 
@@ -43,17 +42,14 @@ impl Controller {
         self.unsettled.extend(self.topology.ports_on(host).map(|port| port.id));
     }
 
+    /// Ports of the hypervisor's networks may have nothing more to wait for.
+    pub(super) fn stir(&mut self, host: &HostName) {
+        self.progress.stir(self.topology.networks_on(host).map(|(network, _)| network));
+    }
+
     /// The statuses that change now. Ports that have to wait for switches begin to.
     pub(super) fn settle(&mut self) -> Vec<(PortId, PortStatus)> {
         let mut statuses = Vec::new();
-        // A port that changed again meanwhile waits again.
-        for id in std::mem::take(&mut self.ready).difference(&self.unsettled) {
-            let port = self.topology.port(*id);
-            if port.is_some_and(|port| port.status != PortStatus::Active && self.is_plugged(port) == Some(true)) {
-                statuses.push((*id, PortStatus::Active));
-            }
-        }
-        let mut waiting: BTreeMap<NetworkId, BTreeSet<PortId>> = BTreeMap::new();
         for id in std::mem::take(&mut self.unsettled) {
             let Some(port) = self.topology.port(id) else {
                 self.progress.cancel(id);
@@ -69,15 +65,17 @@ impl Controller {
                     }
                 }
                 Some(true) if port.status == PortStatus::Active => {}
-                Some(true) => {
-                    waiting.entry(port.network_id).or_default().insert(id);
-                }
+                Some(true) => self.progress.wait(id, port.network_id, self.told),
             }
         }
-        for (network, ports) in waiting {
-            let lagging = self.lagging(network);
-            let ready = self.progress.wait(ports, lagging);
-            statuses.extend(ready.into_iter().map(|port| (port, PortStatus::Active)));
+        for (network, first) in self.progress.take_stirred() {
+            let Some(confirmed) = self.confirmed(network, first) else { continue };
+            for id in self.progress.confirmed(network, confirmed) {
+                let port = self.topology.port(id);
+                if port.is_some_and(|port| port.status != PortStatus::Active && self.is_plugged(port) == Some(true)) {
+                    statuses.push((id, PortStatus::Active));
+                }
+            }
         }
         statuses
     }
@@ -91,18 +89,27 @@ impl Controller {
         host.is_comparable(Bridge::Integration).then(|| self.topology.vif_on(&hypervisor.name, port.id).is_some())
     }
 
-    /// The switches of the network's hypervisors that do not hold yet what they should. A hypervisor that is gone holds
-    /// nobody up: it is brought in line when it comes back.
-    fn lagging(&self, network: NetworkId) -> BTreeMap<SwitchId, Revision> {
-        self.topology
-            .hosts_of(network)
-            .filter_map(|(name, _)| self.hosts.get(name))
-            .flat_map(|host| {
-                let unheard_of: BTreeSet<_> = host.unheard_of().collect();
-                let switches = Bridge::ALL.map(|bridge| (host.id(bridge), host.switch(bridge)));
-                switches.into_iter().filter(move |(id, link)| link.lags() && !unheard_of.contains(id))
-            })
-            .map(|(id, link)| (id, link.wanted))
-            .collect()
+    /// The last revision that every switch of the network's hypervisors has confirmed; none if that is before `first`.
+    fn confirmed(&self, network: NetworkId, first: Revision) -> Option<Revision> {
+        let mut confirmed = self.told;
+        for host in self.hosts_of(network) {
+            for (_, switch) in host.concerned() {
+                confirmed = confirmed.min(switch.confirmed(self.told));
+                if confirmed < first {
+                    return None;
+                }
+            }
+        }
+        Some(confirmed)
+    }
+
+    /// The hypervisors that ports of a network wait for, from a revision on.
+    pub(super) fn waited_for(&self, network: NetworkId, since: Revision) -> impl Iterator<Item = HostName> {
+        let lacks = move |host: &&Host| host.concerned().any(|(_, switch)| switch.confirmed(self.told) < since);
+        self.hosts_of(network).filter(lacks).map(|host| host.name.clone())
+    }
+
+    fn hosts_of(&self, network: NetworkId) -> impl Iterator<Item = &Host> {
+        self.topology.hosts_of(network).filter_map(|(name, _)| self.hosts.get(name))
     }
 }

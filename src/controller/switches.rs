@@ -138,7 +138,7 @@ impl Controller {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.switch = Some(switch.clone());
         let is_inspected = connection.connected.is_some();
-        link.connect(id, connection.orders.clone(), &connection.ports);
+        link.connect(self.told, id, connection.orders.clone(), &connection.ports);
         tracing::info!(host = %switch.host, bridge = %switch.bridge, "switch connected");
         self.comparisons.end(&switch, self.now);
         if is_inspected {
@@ -185,11 +185,9 @@ impl Controller {
         let Some(host) = self.hosts.get_mut(&switch.host) else { return };
         let link = host.switch_mut(switch.bridge);
         if link.connection.as_ref().is_some_and(|(current, _)| *current == id) {
-            link.disconnect(Some(reason.to_owned()));
+            link.disconnect(self.told, Some(reason.to_owned()));
             self.comparisons.end(switch, self.now);
-            for switch in host.unheard_of() {
-                self.ready.extend(self.progress.release(&switch));
-            }
+            self.stir(&switch.host);
         }
     }
 
@@ -198,12 +196,13 @@ impl Controller {
         let Some(host) = self.hosts.get_mut(&switch.host) else { return };
         let link = host.switch_mut(switch.bridge);
         link.acknowledged = Some(revision);
+        link.confirm(revision);
         self.counts.acknowledged();
         if let Some(since) = link.behind_since.take_if(|_| revision >= link.wanted) {
             self.counts.caught_up(self.now.duration_since(since));
         }
         self.comparisons.finish(switch, self.now);
-        self.ready.extend(self.progress.acknowledged(switch, revision));
+        self.stir(&switch.host);
         self.flush(switch);
     }
 
@@ -211,8 +210,8 @@ impl Controller {
     pub(super) fn give(&mut self, switch: &SwitchId, steps: Vec<Step>) {
         let Some(host) = self.hosts.get_mut(&switch.host) else { return };
         let link = host.switch_mut(switch.bridge);
-        if let Some(step) = steps.last() {
-            link.wanted = Revision(step.revision);
+        if let (Some(first), Some(last)) = (steps.first(), steps.last()) {
+            link.want(Revision(first.revision), Revision(last.revision));
             link.behind_since.get_or_insert(self.now);
         }
         if !link.following {
@@ -240,7 +239,8 @@ impl Controller {
             let link = host.switch_mut(switch.bridge);
             // One in routine holds what it should as far as is known: nothing waits for it.
             if !is_routine {
-                link.wanted = self.topology.revision();
+                let revision = self.topology.revision();
+                link.want(revision, revision);
                 link.behind_since.get_or_insert(self.now);
             }
             link.following = link.order(order);

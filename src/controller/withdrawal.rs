@@ -32,7 +32,11 @@ impl Withdrawals {
 
     /// What has to go before a switch gets a unit again: what it gets may be less than it had. With one unit of a set
     /// of security groups all others of the set go, since the switch gets those that are left.
-    pub(super) fn recall(&mut self, switch: &SwitchId, unit: &Unit) -> Vec<Edits> {
+    pub(super) fn recall(&mut self, host: &HostName, bridge: Bridge, unit: &Unit) -> Vec<Edits> {
+        if self.waiting.iter().all(BTreeMap::is_empty) {
+            return Vec::new();
+        }
+        let switch = &SwitchId { host: host.clone(), bridge };
         let set = unit.set();
         let mut held = BTreeMap::new();
         for waiting in &mut self.waiting {
@@ -106,6 +110,10 @@ mod tests {
         SwitchId { host: HostName::from(format!("host{number}").as_str()), bridge: Bridge::Integration }
     }
 
+    fn recall(withdrawals: &mut Withdrawals, number: u32, unit: &Unit) -> Vec<Edits> {
+        withdrawals.recall(&switch(number).host, Bridge::Integration, unit)
+    }
+
     #[test]
     fn what_is_put_off_is_due_some_ticks_later() {
         let mut withdrawals = Withdrawals::default();
@@ -141,11 +149,11 @@ mod tests {
             withdrawals.tick();
         }
         withdrawals.rename(&switch(1).host, &switch(2).host);
-        assert_eq!(withdrawals.recall(&switch(1), &Unit::Rules(SetKey(2))), []);
-        assert_eq!(withdrawals.recall(&switch(2), &Unit::Rules(SetKey(2))), [Edits::default()]);
+        assert_eq!(recall(&mut withdrawals, 1, &Unit::Rules(SetKey(2))), []);
+        assert_eq!(recall(&mut withdrawals, 2, &Unit::Rules(SetKey(2))), [Edits::default()]);
         withdrawals.put_off(switch(3), Unit::Rules(SetKey(1)), Edits::default());
         withdrawals.retain(|host| *host != switch(3).host);
-        assert_eq!(withdrawals.recall(&switch(3), &Unit::Rules(SetKey(1))), []);
+        assert_eq!(recall(&mut withdrawals, 3, &Unit::Rules(SetKey(1))), []);
         withdrawals.retain(|_| false);
         assert!(withdrawals.waiting.iter().all(BTreeMap::is_empty));
     }
@@ -159,9 +167,9 @@ mod tests {
             for _ in 0..ticks {
                 withdrawals.tick();
             }
-            assert_eq!(withdrawals.recall(&switch(4), &unit), [], "another switch's");
-            assert_eq!(withdrawals.recall(&switch(number), &unit), [Edits::default()]);
-            assert_eq!(withdrawals.recall(&switch(number), &unit), [], "once");
+            assert_eq!(recall(&mut withdrawals, 4, &unit), [], "another switch's");
+            assert_eq!(recall(&mut withdrawals, number, &unit), [Edits::default()]);
+            assert_eq!(recall(&mut withdrawals, number, &unit), [], "once");
         }
     }
 
@@ -174,9 +182,9 @@ mod tests {
             withdrawals.put_off(switch(1), unit, Edits::default());
             withdrawals.tick();
         }
-        assert_eq!(withdrawals.recall(&switch(1), &Unit::Generation(SetKey(1))).len(), 2);
-        assert_eq!(withdrawals.recall(&switch(1), &gone), []);
-        assert_eq!(withdrawals.recall(&switch(1), &of_others).len(), 1);
-        assert_eq!(withdrawals.recall(&switch(1), &Unit::Base).len(), 1);
+        assert_eq!(recall(&mut withdrawals, 1, &Unit::Generation(SetKey(1))).len(), 2);
+        assert_eq!(recall(&mut withdrawals, 1, &gone), []);
+        assert_eq!(recall(&mut withdrawals, 1, &of_others).len(), 1);
+        assert_eq!(recall(&mut withdrawals, 1, &Unit::Base).len(), 1);
     }
 }

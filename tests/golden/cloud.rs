@@ -37,7 +37,7 @@ impl Cloud {
                         let (new, commit, _) = self.topology.transact(request).unwrap_or_else(|rejection| {
                             panic!("{line}: the model refuses the case: {rejection:?}");
                         });
-                        let applied = self.engine.apply(&commit, &self.topology, &new);
+                        let applied = self.engine.apply(&commit, &self.topology, &new, |_| true);
                         if watched {
                             self.show_change(line, &applied, &new, &mut shown);
                         }

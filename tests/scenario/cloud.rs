@@ -102,7 +102,7 @@ impl Cloud {
         self.clock += 1;
         let request = Request { command, at: Timestamp(self.clock) };
         let (topology, commit, _) = self.topology.transact(request)?;
-        let applied = self.engine.apply(&commit, &self.topology, &topology);
+        let applied = self.engine.apply(&commit, &self.topology, &topology, |_| true);
         let mut bundles: BTreeMap<(HostName, Bridge), Vec<EncodedEdit>> = BTreeMap::new();
         for delta in &applied.deltas {
             for key in delta.recipients.iter() {
@@ -117,7 +117,7 @@ impl Cloud {
         for ((host, bridge), mut edits) in bundles {
             edits.sort_by_key(EncodedEdit::phase);
             let link = self.links.get_mut(&(host.clone(), bridge)).unwrap();
-            link.session.bundle(&edits).unwrap();
+            link.session.bundle(edits.clone()).unwrap();
             let events = self.pump(&host, bridge);
             assert!(
                 matches!(events[..], [SessionEvent::BundleCommitted { .. }]),

@@ -121,7 +121,7 @@ impl Troubled {
         let Ok((topology, commit, _)) = self.topology.transact(request) else {
             return;
         };
-        let applied = self.engine.apply(&commit, &self.topology, &topology);
+        let applied = self.engine.apply(&commit, &self.topology, &topology, |_| true);
         let mut steps: BTreeMap<(HostName, Bridge), Step> = BTreeMap::new();
         for delta in &applied.deltas {
             for key in delta.recipients.iter() {

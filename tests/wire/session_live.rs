@@ -30,7 +30,7 @@ fn connect(ovs: &OpenVSwitch) -> Link {
 
 /// Applies a bundle; the error that the switch refuses it with.
 fn apply(link: &mut Link, edits: &[FlowEdit]) -> Result<(), Rejection> {
-    let sent = link.session.bundle(&encode(edits)).expect("a session that is ready");
+    let sent = link.session.bundle(encode(edits)).expect("a session that is ready");
     link.until(|event| match event {
         SessionEvent::BundleCommitted { bundle, .. } if bundle == sent => Some(Ok(())),
         SessionEvent::BundleRejected { bundle, rejection } if bundle == sent => Some(Err(rejection)),
@@ -245,7 +245,7 @@ fn monitors_tell_what_others_change() {
         _ => None,
     });
     assert_eq!(deletions.len(), 2);
-    let sent = link.session.bundle(&deletions).expect("a session that is ready");
+    let sent = link.session.bundle(deletions.clone()).expect("a session that is ready");
     link.until(|event| match event {
         SessionEvent::BundleCommitted { bundle, .. } if bundle == sent => Some(()),
         _ => None,

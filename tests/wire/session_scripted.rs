@@ -289,7 +289,7 @@ fn a_switch_that_refuses_our_hello_is_quoted() {
 fn errors_of_a_bundle_name_the_edit() {
     let mut pair = Pair::ready(config());
     pair.switch.refused.insert(2);
-    let refused = pair.session.bundle(&edits(4)).expect("a session that is ready");
+    let refused = pair.session.bundle(edits(4)).expect("a session that is ready");
     let events = pair.settle(&[]);
     let [SessionEvent::BundleRejected { bundle, rejection }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((*bundle, rejection.edit, rejection.in_force), (refused, Some(2), false));
@@ -298,14 +298,14 @@ fn errors_of_a_bundle_name_the_edit() {
 
     pair.switch.refused.clear();
     pair.switch.refused_at_commit.insert(3);
-    let refused = pair.session.bundle(&edits(5)).expect("a session that is ready");
+    let refused = pair.session.bundle(edits(5)).expect("a session that is ready");
     let events = pair.settle(&[]);
     let [SessionEvent::BundleRejected { bundle, rejection }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((*bundle, rejection.edit), (refused, Some(3)));
     assert_eq!(rejection.error.code.name(), Some("OFPBAC_BAD_OUT_GROUP"));
 
     pair.switch.refused_at_commit.clear();
-    let taken = pair.session.bundle(&edits(5)).expect("a session that is ready");
+    let taken = pair.session.bundle(edits(5)).expect("a session that is ready");
     let events = pair.settle(&[]);
     assert!(matches!(&events[..], [SessionEvent::BundleCommitted { bundle, .. }] if *bundle == taken), "{events:?}");
     assert_eq!(pair.switch.flows, [0, 1, 2, 3, 4]);
@@ -321,7 +321,7 @@ fn meters_are_set_before_a_bundle_and_deleted_after_it() {
             .iter()
             .map(|edit| EncodedEdit::encode(edit).expect("a short edit"))
             .collect();
-    pair.session.bundle(&edits).expect("a session that is ready");
+    pair.session.bundle(edits.clone()).expect("a session that is ready");
     let events = pair.settle(&[]);
     assert!(matches!(&events[..], [SessionEvent::BundleCommitted { .. }]), "{events:?}");
     let order = [
@@ -342,9 +342,9 @@ fn a_slow_switch_makes_nothing_grow() {
     let mut pair = Pair::ready(config);
     let many = edits(20_000);
     let size: usize = many.iter().map(|edit| edit.message().len()).sum();
-    pair.session.bundle(&many).expect("room for it, since nothing waits");
+    pair.session.bundle(many.clone()).expect("room for it, since nothing waits");
     assert_eq!(pair.session.queued_bytes(), size);
-    assert_eq!(pair.session.bundle(&many), Err(SendError::Backlogged));
+    assert_eq!(pair.session.bundle(many.clone()), Err(SendError::Backlogged));
     pair.session.poll_transmit(pair.now, &mut pair.out);
     assert!((4096..4096 + 256).contains(&pair.out.len()), "{} bytes", pair.out.len());
     assert!(!pair.session.poll_transmit(pair.now, &mut pair.out), "a buffer that is full stays as it is");
@@ -387,7 +387,7 @@ fn a_flood_of_urgent_packets_is_bounded() {
 fn what_follows_a_bundle_waits_for_its_fate() {
     let mut pair = Pair::ready(config());
     pair.switch.seen.clear();
-    pair.session.bundle(&edits(2)).expect("a session that is ready");
+    pair.session.bundle(edits(2)).expect("a session that is ready");
     let asked = pair.session.request(pair.now, MultipartRequest::Flows(FlowFilter::default()));
     let asked = asked.expect("a session that is ready");
     let events = pair.settle(&[]);
@@ -536,7 +536,7 @@ fn play(steps: &[Step], pieces: &[usize], high_water: usize) -> (Vec<SessionEven
     for step in steps {
         let now = pair.now;
         match step {
-            Step::Bundle(count) => drop(pair.session.bundle(&edits(*count)).expect("room for it")),
+            Step::Bundle(count) => drop(pair.session.bundle(edits(*count)).expect("room for it")),
             Step::Flows => {
                 pair.session.request(now, MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
             }
@@ -592,7 +592,7 @@ proptest! {
     ) {
         let mut pair = if ready { Pair::ready(config()) } else { Pair::new(config()) };
         if ready {
-            pair.session.bundle(&edits(3)).expect("room for it");
+            pair.session.bundle(edits(3)).expect("room for it");
             pair.session.request(pair.now, MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
         }
         for (message, xid, seconds) in inputs {

@@ -91,7 +91,7 @@ fn main() -> Result<(), Failure> {
 fn follow(engine: &mut Engine, cloud: &mut Cloud, command: Command) -> Result<Duration, Failure> {
     let old = cloud.topology.clone();
     let commit = cloud.command(command)?;
-    let (applied, time) = timed(|| engine.apply(&commit, &old, &cloud.topology));
+    let (applied, time) = timed(|| engine.apply(&commit, &old, &cloud.topology, |_| true));
     black_box(applied);
     Ok(time)
 }

@@ -121,8 +121,15 @@ impl Engine {
     /// Follows a commit: rebuilds the units that it makes stale and tells what to send to whom.
     ///
     /// `old` must be the topology that the engine was loaded from or followed to, `new` the one that the commit leads
-    /// to.
-    pub fn apply(&mut self, commit: &Commit, old: &Topology, new: &Topology) -> Applied {
+    /// to. What comes and goes for hypervisors that are not told, since they are compared as a whole later, is not looked
+    /// for; they may still be among the recipients of what changes for others.
+    pub fn apply(
+        &mut self,
+        commit: &Commit,
+        old: &Topology,
+        new: &Topology,
+        mut is_told: impl FnMut(HostKey) -> bool,
+    ) -> Applied {
         let touched: Vec<_> = commit.changes.iter().map(|change| Touched::by(change, old, new)).collect();
         let mut dirty = BTreeSet::new();
         for one in &touched {
@@ -133,9 +140,13 @@ impl Engine {
         let shifts = self.roster.follow(&touched, new);
         let mut deltas = Deltas::default();
         for &unit in &dirty {
-            self.rebuild(unit, &shifts, old, new, &mut deltas);
+            self.rebuild(unit, &shifts, (old, new), &mut is_told, &mut deltas);
         }
         for (circle, left, joined) in shifts.iter() {
+            let [left, joined] = [left, joined].map(|hosts| hosts.only(&mut is_told));
+            if left.is_empty() && joined.is_empty() {
+                continue;
+            }
             let units = self.shared.get(&circle).into_iter().flat_map(Kept::iter);
             for (unit, encoded) in units.filter(|(unit, _)| !dirty.contains(unit)) {
                 let (left, joined) = (left.without(encoded.except), joined.without(encoded.except));
@@ -148,9 +159,17 @@ impl Engine {
         Applied { deltas: take, rebuilt: dirty.into_iter().collect(), unexpressed }
     }
 
-    fn rebuild(&mut self, unit: Unit, shifts: &Shifts, old: &Topology, new: &Topology, deltas: &mut Deltas) {
+    fn rebuild(
+        &mut self,
+        unit: Unit,
+        shifts: &Shifts,
+        (old, new): (&Topology, &Topology),
+        is_told: &mut impl FnMut(HostKey) -> bool,
+        deltas: &mut Deltas,
+    ) {
         let (was, is) = (unit.scope(old), unit.scope(new));
-        let Audience { lose, keep, gain } = &self.roster.audience(shifts, was, is);
+        let Audience { lose, keep, gain } = self.roster.audience(shifts, was, is);
+        let [lose, gain] = &[lose, gain].map(|hosts| hosts.only(&mut *is_told));
         let (before, after) = (unit.build(old), unit.build(new));
         let circle = is.circle();
         let encoded = Encoded::of(&after, circle.and_then(|(_, except)| except));
@@ -162,7 +181,7 @@ impl Engine {
             deltas.withdraw(unit, bridge, was, lose, was_edits);
             if !keep.is_empty() {
                 let way = Difference::of((before.edits(bridge), was_edits), (after.edits(bridge), edits));
-                deltas.alter(unit, bridge, keep, way);
+                deltas.alter(unit, bridge, &keep, way);
             }
             deltas.give(unit, bridge, gain, edits);
         }

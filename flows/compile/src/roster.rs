@@ -45,6 +45,11 @@ impl Recipients {
         Self { hosts: self.hosts.clone(), except: [self.except[0].or(host), self.except[1].or(host)] }
     }
 
+    /// Those of whom it is true.
+    pub(crate) fn only(self, mut is_meant: impl FnMut(HostKey) -> bool) -> Self {
+        if self.iter().all(&mut is_meant) { self } else { self.iter().filter(|host| is_meant(*host)).collect() }
+    }
+
     fn leaves_out(&self, host: HostKey) -> bool {
         self.except.contains(&Some(host))
     }

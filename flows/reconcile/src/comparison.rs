@@ -2,11 +2,14 @@
 
 use crate::{Desired, SealPlace};
 use hashbrown::{DefaultHashBuilder, HashTable};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use weir_openflow::message::{FlowEntries, GroupEntries};
-use weir_openflow::{Digest, EncodedEdit, FlowEdit, FlowTable, Group, GroupKind, Meter, RawFlow, RawKey, Selection};
+use weir_openflow::{
+    Digest, EncodedEdit, FlowEdit, FlowTable, Group, GroupKind, Meter, Phase, RawFlow, RawKey, Selection, TableId,
+};
 
 /// The units of what a switch should hold.
 type Units = [Arc<[EncodedEdit]>];
@@ -38,14 +41,53 @@ pub(crate) struct Comparison {
     /// What the switch's seal says.
     pub(crate) sealed: Option<u128>,
     units: Vec<Arc<[EncodedEdit]>>,
-    /// Flows that should be there and were not seen yet, by their names. The order of the table never shows: places are
-    /// sorted.
-    missing: HashTable<Place>,
-    hashes: DefaultHashBuilder,
-    wanted: FlowTable,
+    /// Flows that were not seen yet; none before the switch has told any: one that has none is not looked up in.
+    missing: Option<Missing>,
+    /// Flows that do something else than they should.
+    altered: Vec<Place>,
+    /// What takes away what should not be there.
+    deletions: Vec<EncodedEdit>,
     held: FlowTable,
-    edits: Vec<EncodedEdit>,
     repair: Repair,
+}
+
+/// Flows that should be there and were not seen yet, by their names. The order of the table never shows: places are
+/// sorted.
+#[derive(Debug)]
+struct Missing {
+    places: HashTable<Place>,
+    hashes: DefaultHashBuilder,
+}
+
+impl Missing {
+    /// All flows of the units.
+    fn of(units: &Units) -> Self {
+        let hashes = DefaultHashBuilder::default();
+        let mut places: HashTable<Place> = HashTable::with_capacity(units.iter().map(|unit| unit.len()).sum());
+        for (place, key) in all(units).filter_map(|(place, edit)| Some((place, edit.raw_key()?))) {
+            let hash_of = |place: &Place| hashes.hash_one(place.of(units).raw_key());
+            places.entry(hashes.hash_one(Some(key)), |other| other.is_named(units, key), hash_of).insert(place);
+        }
+        Self { places, hashes }
+    }
+
+    /// Takes out the flow of a name.
+    fn take(&mut self, key: RawKey<'_>, units: &Units) -> Option<Place> {
+        let hash = self.hashes.hash_one(Some(key));
+        let found = self.places.find_entry(hash, |place| place.is_named(units, key)).ok()?;
+        Some(found.remove().0)
+    }
+
+    fn into_sorted(self) -> Vec<Place> {
+        let mut places: Vec<Place> = self.places.into_iter().collect();
+        places.sort_unstable();
+        places
+    }
+}
+
+/// All edits with their places.
+fn all(units: &Units) -> impl Iterator<Item = (Place, &EncodedEdit)> {
+    (0..).zip(units).flat_map(|(unit, edits)| (0..).zip(edits.iter()).map(move |(edit, it)| (Place { unit, edit }, it)))
 }
 
 /// How a switch differed from what it should hold.
@@ -77,38 +119,16 @@ impl fmt::Display for Repair {
 
 impl Comparison {
     pub(crate) fn new(desired: &Desired, seal_place: SealPlace) -> Self {
-        let units = desired.units.clone();
-        let hashes = DefaultHashBuilder::default();
-        let mut missing: HashTable<Place> = HashTable::with_capacity(units.iter().map(|unit| unit.len()).sum());
-        let mut others = Vec::new();
-        for (unit, edits) in (0..).zip(&units) {
-            for (edit, encoded) in (0..).zip(edits.iter()) {
-                let Some(key) = encoded.raw_key() else {
-                    others.extend(encoded.decode());
-                    continue;
-                };
-                let hash_of = |place: &Place| hashes.hash_one(place.of(&units).raw_key());
-                let place = Place { unit, edit };
-                missing.entry(hashes.hash_one(Some(key)), |other| other.is_named(&units, key), hash_of).insert(place);
-            }
-        }
-        // Each bucket comes after its group.
-        others.sort_by_key(FlowEdit::phase);
-        let mut wanted = FlowTable::default();
-        for edit in others {
-            wanted.apply(&edit);
-        }
         Self {
             revision: desired.revision,
             digest: desired.digest,
             seal_place,
             sealed: None,
-            units,
-            missing,
-            hashes,
-            wanted,
+            units: desired.units.clone(),
+            missing: None,
+            altered: Vec::new(),
+            deletions: Vec::new(),
             held: FlowTable::default(),
-            edits: Vec::new(),
             repair: Repair::default(),
         }
     }
@@ -122,19 +142,11 @@ impl Comparison {
                 self.sealed = Some(sum);
                 continue;
             }
-            let hash = self.hashes.hash_one(Some(held.key));
-            match self.missing.find_entry(hash, |place| place.is_named(&self.units, held.key)) {
-                Ok(found) => {
-                    let wanted = found.remove().0.of(&self.units);
-                    if !is_same(wanted, &held) {
-                        self.repair.altered += 1;
-                        self.edits.push(wanted.clone());
-                    }
-                }
-                Err(_) => {
-                    self.repair.foreign += 1;
-                    self.edits.push(held.key.deletion());
-                }
+            let missing = self.missing.get_or_insert_with(|| Missing::of(&self.units));
+            match missing.take(held.key, &self.units) {
+                Some(place) if is_same(place.of(&self.units), &held) => {}
+                Some(place) => self.altered.push(place),
+                None => self.deletions.push(held.key.deletion()),
             }
         }
     }
@@ -153,25 +165,61 @@ impl Comparison {
         self.held.meters.extend(meters.into_iter().map(|meter| (meter.id, meter)));
     }
 
-    /// The edits that make the switch hold what it should, in the order in which it must see them.
+    /// The edits that make the switch hold what it should, in the order in which it must see them. Flows go in and out
+    /// table by table: see [`Pending::take`](crate::pending::Pending::take).
     pub(crate) fn finish(mut self) -> (Vec<EncodedEdit>, Repair) {
-        self.repair.missing = self.missing.len();
-        let mut missing: Vec<Place> = self.missing.into_iter().collect();
-        missing.sort_unstable();
-        self.edits.extend(missing.into_iter().map(|place| place.of(&self.units).clone()));
-        let groups = FlowTable::diff(&self.held, &self.wanted);
+        (self.repair.altered, self.repair.foreign) = (self.altered.len(), self.deletions.len());
+        let wanted = self.wanted();
+        let additions = self.additions();
+        self.repair.missing = additions.len() - self.altered.len();
+        let groups = FlowTable::diff(&self.held, &wanted);
         self.repair.groups = groups.len();
+        let mut others = self.deletions;
         for edit in &groups {
             // A switch refuses to add a meter that it has.
             let held = matches!(edit, FlowEdit::AddMeter(meter) if self.held.meters.contains_key(&meter.id));
             match EncodedEdit::encode(edit) {
-                Ok(encoded) => self.edits.push(if held { encoded.meter_change() } else { encoded }),
-                Err(_) => self.edits.extend(in_pieces(edit)),
+                Ok(encoded) => others.push(if held { encoded.meter_change() } else { encoded }),
+                Err(_) => others.extend(in_pieces(edit)),
             }
         }
-        // Flows go in and out table by table: see [`Pending::take`](crate::pending::Pending::take).
-        self.edits.sort_by_cached_key(|edit| (edit.phase(), edit.raw_key().map(|key| key.table)));
-        (self.edits, self.repair)
+        others.sort_by_cached_key(|edit| (edit.phase(), edit.raw_key().map(|key| key.table)));
+        let after = others.split_off(others.partition_point(|edit| edit.phase() < Phase::AddFlow));
+        let mut edits = others;
+        edits.reserve_exact(additions.len() + after.len());
+        edits.extend(additions.into_iter().map(|place| place.of(&self.units).clone()));
+        edits.extend(after);
+        (edits, self.repair)
+    }
+
+    /// The groups and meters that should be there.
+    fn wanted(&self) -> FlowTable {
+        let others = all(&self.units).filter(|(_, edit)| edit.phase() != Phase::AddFlow);
+        let mut others: Vec<FlowEdit> = others.filter_map(|(_, edit)| edit.decode().ok()).collect();
+        // Each bucket comes after its group.
+        others.sort_by_key(FlowEdit::phase);
+        let mut wanted = FlowTable::default();
+        for edit in others {
+            wanted.apply(&edit);
+        }
+        wanted
+    }
+
+    /// The flows to add, table by table: those that are not there, and those that do something else.
+    fn additions(&mut self) -> Vec<Place> {
+        // A large switch lacks nothing or everything; sorting by comparisons would take longer than all the rest.
+        let mut tables: BTreeMap<TableId, Vec<Place>> = BTreeMap::new();
+        let mut put = |place: Place| {
+            if let Some(key) = place.of(&self.units).raw_key() {
+                tables.entry(key.table).or_default().push(place);
+            }
+        };
+        match self.missing.take() {
+            Some(missing) => missing.into_sorted().into_iter().for_each(&mut put),
+            None => all(&self.units).for_each(|(place, _)| put(place)),
+        }
+        self.altered.iter().copied().for_each(put);
+        tables.into_values().flatten().collect()
     }
 }
 

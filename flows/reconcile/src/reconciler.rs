@@ -7,6 +7,7 @@ use crate::pending::Pending;
 use crate::seal::Seal;
 use crate::{Desired, Occasion, Order, Refusal, SealPlace, SwitchEvent};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_openflow::message::{
     BundleId, FlowEntries, FlowFilter, FlowUpdate, Message, MonitorRequest, MultipartReply, MultipartRequest,
@@ -92,9 +93,9 @@ struct Target {
 #[derive(Debug)]
 struct Flight {
     bundle: BundleId,
-    edits: Vec<EncodedEdit>,
-    /// The edit of the seal that goes with them, and what the seal says then.
-    seal: Option<(EncodedEdit, Option<u128>)>,
+    edits: Arc<Vec<EncodedEdit>>,
+    /// What the seal says then, if the last of the edits is about it.
+    seal: Option<Option<u128>>,
 }
 
 /// Flows being read for somebody to look at.
@@ -202,7 +203,7 @@ impl Reconciler {
             }
             SessionEvent::BundleCommitted { bundle, .. } => {
                 if let Some(flight) = self.in_flight.take_if(|flight| flight.bundle == bundle) {
-                    if let Some((_, sum)) = flight.seal {
+                    if let Some(sum) = flight.seal {
                         self.seal.hold(sum);
                     }
                     self.refusals = 0;
@@ -300,17 +301,21 @@ impl Reconciler {
     /// Sends the next edits with the seal that belongs to them, or the seal alone. False if it has to wait.
     fn send(&mut self, now: Instant, session: &mut Session) -> bool {
         let seal = self.seal_edit();
-        let edits = self.queue.front().map(Vec::as_slice).unwrap_or_default();
-        match session.bundle(edits.iter().chain(seal.as_ref().map(|(edit, _)| edit))) {
-            Ok(bundle) => {
-                let edits = self.queue.pop_front().unwrap_or_default();
-                self.in_flight = Some(Flight { bundle, edits, seal });
+        let mut edits = self.queue.pop_front().unwrap_or_default();
+        let count = edits.len();
+        edits.extend(seal.iter().map(|(edit, _)| edit.clone()));
+        let edits = Arc::new(edits);
+        match session.bundle(Arc::clone(&edits)) {
+            Ok(bundle) => self.in_flight = Some(Flight { bundle, edits, seal: seal.map(|(_, says)| says) }),
+            Err(SendError::Backlogged | SendError::TooManyRequests) => {
+                let mut edits = Arc::unwrap_or_clone(edits);
+                edits.truncate(count);
+                if count > 0 {
+                    self.queue.push_front(edits);
+                }
+                return false;
             }
-            Err(SendError::Backlogged | SendError::TooManyRequests) => return false,
-            Err(error) => {
-                self.queue.pop_front();
-                self.start_over(now, "a bundle", &error.to_string());
-            }
+            Err(error) => self.start_over(now, "a bundle", &error.to_string()),
         }
         true
     }
@@ -423,25 +428,30 @@ impl Reconciler {
     fn enqueue(&mut self, edits: Vec<EncodedEdit>) {
         if edits.len() <= BUNDLE_EDITS_MAX {
             self.queue.extend(Some(edits).filter(|edits| !edits.is_empty()));
-        } else {
-            self.queue.extend(edits.chunks(BUNDLE_EDITS_MAX).map(<[_]>::to_vec));
+            return;
         }
+        let mut rest = edits.into_iter();
+        self.queue.extend(
+            std::iter::from_fn(|| Some(rest.by_ref().take(BUNDLE_EDITS_MAX).collect()))
+                .take_while(|edits: &Vec<_>| !edits.is_empty()),
+        );
     }
 
     /// The switch refused a bundle: goes on without the edit that caused it, or compares anew after a pause. It does not
     /// hold what it should now, and must not say so.
     fn rejected(&mut self, now: Instant, flight: Flight, rejection: &Rejection) {
         let error = rejection.error.code.to_string();
-        let Flight { mut edits, seal, .. } = flight;
+        let Flight { edits, seal, .. } = flight;
+        let mut edits = Arc::unwrap_or_clone(edits);
         self.seal.break_up();
-        let refused = match rejection.edit {
-            Some(index) if index < edits.len() => edits.remove(index),
-            Some(index) if index == edits.len() && seal.is_some() => match seal {
-                Some((edit, _)) => edit,
-                None => return,
-            },
-            _ => return self.start_over(now, "a bundle", &error),
+        let Some(index) = rejection.edit.filter(|index| *index < edits.len()) else {
+            return self.start_over(now, "a bundle", &error);
         };
+        let sealed = edits.len() - 1;
+        let refused = edits.remove(index);
+        if seal.is_some() && index != sealed {
+            edits.pop();
+        }
         self.refuse(&refused, error);
         self.refusals += 1;
         if !self.restoring {

@@ -30,7 +30,7 @@ impl Cloud {
     /// Carries out a command and brings the tables up to date.
     pub(crate) fn try_command(&mut self, command: Command) -> Result<Applied, Rejection> {
         let (new, commit, _) = self.topology.transact(Request { command, at: Timestamp(0) })?;
-        let applied = self.engine.apply(&commit, &self.topology, &new);
+        let applied = self.engine.apply(&commit, &self.topology, &new, |_| true);
         self.topology = new;
         let mut bundles: BTreeMap<(HostKey, Bridge), Vec<EncodedEdit>> = BTreeMap::new();
         for delta in &applied.deltas {

@@ -18,7 +18,6 @@ mod role;
 
 pub use asynchronous::{AsyncConfig, ReasonMask};
 pub use bundle::{BundleAdd, BundleControl, BundleControlKind, BundleFlags, BundleId};
-pub(crate) use codec::put_header;
 pub use conntrack::{CtFlush, CtL4, CtTuple};
 pub use entries::{FlowEntries, GroupEntries};
 pub use error::{ErrorCode, ErrorMessage, NICIRA};

@@ -30,6 +30,7 @@ use liveness::{Liveness, Pulse};
 use outgoing::Outgoing;
 use requests::{Answer, Answered, Requests};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 use train::{BundleTrain, EditTooLong};
 
@@ -264,13 +265,14 @@ impl Session {
     ///
     /// # Errors
     /// As [`Self::send`]; too many bundles await their fate.
-    pub fn bundle<'a>(&mut self, edits: impl IntoIterator<Item = &'a EncodedEdit>) -> Result<BundleId, SendError> {
+    pub fn bundle(&mut self, edits: impl Into<Arc<Vec<EncodedEdit>>>) -> Result<BundleId, SendError> {
         self.admit(0)?;
         if self.bundles.len() >= self.config.max_requests {
             return Err(SendError::TooManyRequests);
         }
         let bundle = BundleId(self.next_bundle);
-        let mut train = BundleTrain::new(bundle, edits).map_err(|EditTooLong(length)| SendError::TooLong { length })?;
+        let mut train =
+            BundleTrain::new(bundle, edits.into()).map_err(|EditTooLong(length)| SendError::TooLong { length })?;
         self.admit(train.bytes())?;
         let base = self.xids(train.xids().count());
         train.number(base);

@@ -1,9 +1,9 @@
 //! A bundle on its way out.
 
-use crate::message::{BundleAdd, BundleControl, BundleControlKind, BundleFlags, BundleId, Message, put_header};
+use crate::message::{BundleAdd, BundleControl, BundleControlKind, BundleFlags, BundleId, Message};
 use crate::{EncodedEdit, HEADER_LEN, MAX_MESSAGE_LEN, MessageKind, Phase, VERSION, Xid};
 use bytes::{BufMut, BytesMut};
-use std::vec;
+use std::sync::Arc;
 
 /// The xids of a bundle: one run, so that an error's xid tells the edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +62,6 @@ impl BundleXids {
     }
 }
 
-/// Edits with their places in the order given.
-type Edits = vec::IntoIter<(u32, EncodedEdit)>;
-
 /// A bundle on its way out: opened, filled and closed; then, as its gate is opened, committed and followed by a
 /// barrier, or discarded.
 ///
@@ -73,11 +70,35 @@ type Edits = vec::IntoIter<(u32, EncodedEdit)>;
 pub(super) struct BundleTrain {
     bundle: BundleId,
     xids: BundleXids,
-    meters: Edits,
-    edits: Edits,
-    dead_meters: Edits,
+    /// In the order given, shared with whoever wants to know what an error is about.
+    edits: Arc<Vec<EncodedEdit>>,
+    /// How many edits of each [`Kind`] are not sent yet.
+    left: [usize; 3],
+    /// Where the search for the next edit of the step goes on.
+    cursor: usize,
     step: Step,
     bytes: usize,
+}
+
+/// How an edit is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Before the bundle.
+    Meter,
+    /// In the bundle.
+    Bundled,
+    /// After the bundle.
+    DeadMeter,
+}
+
+impl Kind {
+    const fn of(phase: Phase) -> Self {
+        match phase {
+            Phase::Meter => Self::Meter,
+            Phase::DeleteMeter => Self::DeadMeter,
+            _ => Self::Bundled,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,36 +120,18 @@ enum Step {
 pub(super) struct EditTooLong(pub(super) usize);
 
 impl BundleTrain {
-    pub(super) fn new<'a>(
-        bundle: BundleId,
-        given: impl IntoIterator<Item = &'a EncodedEdit>,
-    ) -> Result<Self, EditTooLong> {
-        let (mut meters, mut edits, mut dead_meters) = (Vec::new(), Vec::new(), Vec::new());
-        let mut bytes = 0;
-        let mut count = 0;
-        for edit in given {
+    pub(super) fn new(bundle: BundleId, edits: Arc<Vec<EncodedEdit>>) -> Result<Self, EditTooLong> {
+        let (mut left, mut bytes) = ([0; 3], 0);
+        for edit in edits.iter() {
             let length = edit.message().len();
             if length + BundleAdd::OVERHEAD > MAX_MESSAGE_LEN {
                 return Err(EditTooLong(length));
             }
             bytes += length;
-            let place = match edit.phase() {
-                Phase::Meter => &mut meters,
-                Phase::DeleteMeter => &mut dead_meters,
-                _ => &mut edits,
-            };
-            place.push((count, edit.clone()));
-            count += 1;
+            left[Kind::of(edit.phase()) as usize] += 1;
         }
-        Ok(Self {
-            bundle,
-            xids: BundleXids { base: Xid(0), edits: count },
-            meters: meters.into_iter(),
-            edits: edits.into_iter(),
-            dead_meters: dead_meters.into_iter(),
-            step: Step::Meters,
-            bytes,
-        })
+        let xids = BundleXids { base: Xid(0), edits: u32::try_from(edits.len()).unwrap_or(u32::MAX) };
+        Ok(Self { bundle, xids, edits, left, cursor: 0, step: Step::Meters, bytes })
     }
 
     /// Sets the first of its xids.
@@ -171,48 +174,40 @@ impl BundleTrain {
 
     /// Puts messages until `out` holds `high_water` bytes, or the gate or the end is reached.
     pub(super) fn fill(&mut self, out: &mut BytesMut, high_water: usize) {
+        let edits = Arc::clone(&self.edits);
         loop {
             match self.step {
-                Step::Meters => {
-                    if let Some((index, edit)) = self.meters.next() {
-                        self.put_plain(out, index, &edit);
-                    } else {
-                        self.step = Step::Open;
-                    }
-                }
+                Step::Meters => match self.next_of(Kind::Meter, &edits) {
+                    Some((index, edit)) => self.put_plain(out, index, edit),
+                    None => self.go_on(Step::Open),
+                },
                 Step::Open => {
                     self.put_control(out, BundleControlKind::OpenRequest, self.xids.base);
-                    self.step = Step::Edits;
+                    self.go_on(Step::Edits);
                 }
-                Step::Edits => {
-                    if let Some((index, edit)) = self.edits.next() {
-                        self.put_add(out, index, &edit);
-                    } else {
-                        self.step = Step::Close;
-                    }
-                }
+                Step::Edits => match self.next_of(Kind::Bundled, &edits) {
+                    Some((index, edit)) => self.put_add(out, index, edit),
+                    None => self.go_on(Step::Close),
+                },
                 Step::Close => {
                     self.put_control(out, BundleControlKind::CloseRequest, self.xids.close());
-                    self.step = Step::Gate;
+                    self.go_on(Step::Gate);
                 }
                 Step::Commit => {
                     self.put_control(out, BundleControlKind::CommitRequest, self.xids.commit());
-                    self.step = Step::DeadMeters;
+                    self.go_on(Step::DeadMeters);
                 }
-                Step::DeadMeters => {
-                    if let Some((index, edit)) = self.dead_meters.next() {
-                        self.put_plain(out, index, &edit);
-                    } else {
-                        self.step = Step::Barrier;
-                    }
-                }
+                Step::DeadMeters => match self.next_of(Kind::DeadMeter, &edits) {
+                    Some((index, edit)) => self.put_plain(out, index, edit),
+                    None => self.go_on(Step::Barrier),
+                },
                 Step::Barrier => {
                     put(out, &Message::BarrierRequest, self.xids.end());
-                    self.step = Step::Done;
+                    self.go_on(Step::Done);
                 }
                 Step::Discard => {
                     self.put_control(out, BundleControlKind::DiscardRequest, self.xids.end());
-                    self.step = Step::Done;
+                    self.go_on(Step::Done);
                 }
                 Step::Gate | Step::Done => return,
             }
@@ -220,6 +215,24 @@ impl BundleTrain {
                 return;
             }
         }
+    }
+
+    const fn go_on(&mut self, step: Step) {
+        self.step = step;
+        self.cursor = 0;
+    }
+
+    /// The next edit of a kind, with its place.
+    fn next_of<'a>(&mut self, kind: Kind, edits: &'a [EncodedEdit]) -> Option<(u32, &'a EncodedEdit)> {
+        let left = &mut self.left[kind as usize];
+        if *left == 0 {
+            return None;
+        }
+        *left -= 1;
+        let rest = edits.get(self.cursor..)?;
+        let found = self.cursor + rest.iter().position(|edit| Kind::of(edit.phase()) == kind)?;
+        self.cursor = found + 1;
+        Some((found as u32, &edits[found]))
     }
 
     fn put_control(&self, out: &mut BytesMut, kind: BundleControlKind, xid: Xid) {
@@ -236,16 +249,22 @@ impl BundleTrain {
     }
 
     fn put_add(&mut self, out: &mut BytesMut, index: u32, edit: &EncodedEdit) {
-        let length = edit.message().len() + BundleAdd::OVERHEAD;
-        out.reserve(length);
-        let start = out.len();
-        put_header(out, VERSION, MessageKind::BUNDLE_ADD_MESSAGE, self.xids.edit(index));
+        let message = edit.message();
+        self.bytes -= message.len();
+        let xid = self.xids.edit(index).0.to_be_bytes();
         // `new` took no edit that would make this longer than 16 bits can tell.
-        out[start + 2..start + 4].copy_from_slice(&(length as u16).to_be_bytes());
-        out.put_u32(self.bundle.0);
-        out.put_u16(0);
-        out.put_u16(BundleFlags::ATOMIC_ORDERED.bits());
-        self.put_plain(out, index, edit);
+        let length = ((message.len() + BundleAdd::OVERHEAD) as u16).to_be_bytes();
+        // This is done for each of millions of flows: the heads of both messages are put in one piece.
+        let mut head = [0; BundleAdd::OVERHEAD + HEADER_LEN];
+        head[..4].copy_from_slice(&[VERSION, MessageKind::BUNDLE_ADD_MESSAGE.0, length[0], length[1]]);
+        head[4..8].copy_from_slice(&xid);
+        head[8..12].copy_from_slice(&self.bundle.0.to_be_bytes());
+        head[14..16].copy_from_slice(&BundleFlags::ATOMIC_ORDERED.bits().to_be_bytes());
+        head[16..20].copy_from_slice(&message[..4]);
+        head[20..].copy_from_slice(&xid);
+        out.reserve(message.len() + BundleAdd::OVERHEAD);
+        out.put_slice(&head);
+        out.put_slice(&message[HEADER_LEN..]);
     }
 }
 
