@@ -57,6 +57,15 @@ impl OpenVswitch {
         self.start(SWITCH, &[&remote, "--enable-dummy=override", "--disable-system"])
     }
 
+    /// Waits until the switch has done what the database says.
+    ///
+    /// # Errors
+    /// It takes too long.
+    pub fn settle(&self) -> Result<(), Failure> {
+        // Every command of ovs-vsctl waits for that unless it is told not to, also one that changes nothing.
+        self.vsctl(["init"]).map(drop)
+    }
+
     fn start(&mut self, name: &'static str, arguments: &[&str]) -> Result<(), Failure> {
         let directory = self.directory.path();
         let mut command = Command::new(name);
