@@ -68,24 +68,17 @@ pub(crate) fn plugging(ports: &[String]) -> Vec<Value> {
             "where": [["name", "==", INTEGRATION]],
             "mutations": [["ports", "insert", ["set", plugged]]],
         }),
-        confirmation(),
+        in_root(&json!(["next_cfg", "+=", 1])),
     ]);
     operations
 }
 
-/// What names a controller to the database. The switch confirms it, as it does what `ovs-vsctl` writes: `ovsdb-server`, once
-/// it has answered, sees to new managers when it is woken up, or after some seconds.
+/// What names a controller to the database.
 pub(crate) fn manager(target: &str) -> Vec<Value> {
     vec![
         json!({"op": "insert", "table": "Manager", "uuid-name": "manager", "row": {"target": target}}),
         in_root(&json!(["manager_options", "insert", named("manager")])),
-        confirmation(),
     ]
-}
-
-/// Lets the switch confirm that it has done what the transaction says.
-fn confirmation() -> Value {
-    in_root(&json!(["next_cfg", "+=", 1]))
 }
 
 /// A mutation of the database's only row for the whole of it.

@@ -54,7 +54,7 @@ impl World {
     pub(crate) fn load(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
         let measurement = Measurement::begin(self)?;
         let bar = Bar::new("ports created", self.cloud.ports());
-        self.made = load(&self.cloud, self.controller.api, &self.interrupt, &bar)?;
+        self.made = load(&self.cloud, self.controller.api, self.watch.interrupt(), &bar)?;
         measurements.end(self, "load", &measurement, measurement.elapsed(), None)
     }
 

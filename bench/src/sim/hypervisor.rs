@@ -1,7 +1,8 @@
 //! One hypervisor, simulated or real.
 
 use super::real::Real;
-use super::simulated::{Simulated, Site};
+use super::simulated::Simulated;
+use super::site::Site;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -43,8 +44,8 @@ pub(crate) enum Hypervisor {
 impl Hypervisor {
     /// Starts the hypervisor of this number, with VIFs for these ports plugged in before it connects. It connects when
     /// its site opens.
-    pub(crate) fn start(kind: Kind, number: usize, ports: &[String], site: &Site) -> Result<Self, Failure> {
-        Ok(match kind {
+    pub(crate) fn start(number: usize, ports: &[String], site: &Site) -> Result<Self, Failure> {
+        Ok(match site.kind {
             Kind::Simulated => Self::Simulated(Simulated::start(number, ports, site)),
             Kind::Real => Self::Real(Real::start(number, ports)?),
         })

@@ -98,7 +98,7 @@ impl Measurements {
         self.report.row([
             count_cell(world.cloud.hosts),
             count_cell(world.cloud.ports()),
-            (world.kind.to_string(), world.kind.to_string().into()),
+            (world.kind().to_string(), world.kind().to_string().into()),
             (what.to_owned(), what.into()),
             time_cell(time),
             ratio.map_or_else(nothing, |ratio| number_cell(ratio, 2)),
@@ -118,7 +118,7 @@ impl Measurements {
             count(tally.refusals),
         ]);
         if std::env::var_os("SIM_VERBOSE").is_some() {
-            let (hosts, kind) = (world.cloud.hosts, world.kind);
+            let (hosts, kind) = (world.cloud.hosts, world.kind());
             eprintln!("{hosts} {kind} hosts: {what}: {time:?} {worst:?} {usage:?} {hypervisors:?} {tally:?}");
         }
         Ok(())
@@ -127,8 +127,8 @@ impl Measurements {
     /// How much longer it took than with the first kind of hypervisors; nothing for these themselves.
     fn ratio(&mut self, world: &World, what: &str, time: Duration) -> Option<f64> {
         let key = (world.cloud.hosts, what.to_owned());
-        let (kind, first) = *self.first.entry(key).or_insert((world.kind, time));
-        (kind != world.kind).then(|| time.as_secs_f64() / first.as_secs_f64())
+        let (kind, first) = *self.first.entry(key).or_insert((world.kind(), time));
+        (kind != world.kind()).then(|| time.as_secs_f64() / first.as_secs_f64())
     }
 
     /// Prints it.

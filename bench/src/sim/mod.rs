@@ -7,9 +7,9 @@
 //!             <- REST ----- Caller, load
 //! ```
 //!
-//! A simulated switch holds numbers of flows, whose bytes are kept once for all of them. So that one can tell what the
-//! figures mean, a few real hypervisors can take the place of the simulated ones. Their OpenFlow passes a [`tap::Tap`] that
-//! counts it, and so does that of the simulated ones they are held against:
+//! A simulated switch holds numbers of flows, whose bytes are kept once for all of them. So that one can tell what its
+//! figures mean, real hypervisors can take the place of the simulated ones. Their OpenFlow passes a tap that counts it, and so
+//! does that of the simulated ones they are held against:
 //!
 //! ```text
 //!  weir serve <- OVSDB ----------- ovsdb-server \
@@ -36,9 +36,11 @@ mod measurement;
 mod progress;
 mod real;
 mod simulated;
+mod site;
 mod tables;
 mod tap;
 mod usage;
+mod watch;
 mod wire;
 mod world;
 

@@ -42,6 +42,8 @@ impl Real {
     pub(crate) fn connect(&mut self, controller: SocketAddr) -> Result<(), Failure> {
         if !self.managed {
             self.compute.transact(manager(&format!("tcp:{controller}")))?;
+            // ovsdb-server sees to new managers when it is woken up by the next request, or else after some seconds.
+            self.compute.transact(Vec::new())?;
             self.managed = true;
         }
         Ok(())

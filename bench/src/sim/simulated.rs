@@ -1,11 +1,11 @@
 //! A simulated hypervisor: its database and its two switches, each with a task of its own.
 
 use super::agent::Agent;
-use super::book::Book;
-use super::counts::{Counts, Tally};
+use super::counts::Tally;
 use super::database::Database;
 use super::hypervisor::{BRIDGES, encap_ip, host_name, interface_of};
 use super::link::Link;
+use super::site::Site;
 use super::tables::Tables;
 use std::io;
 use std::net::SocketAddr;
@@ -22,17 +22,6 @@ const RETRY: Duration = Duration::from_millis(250);
 /// How long a database waits for its client to say something until it asks. A connection that the controller's system
 /// forgot, because too many wait to be accepted, is found by that.
 const PROBE: Duration = Duration::from_secs(5);
-
-/// What all hypervisors share.
-#[derive(Clone, Debug)]
-pub(crate) struct Site {
-    /// Their flows.
-    pub(crate) book: Arc<Book>,
-    /// What they were told.
-    pub(crate) counts: Arc<Counts>,
-    /// Where the controller takes databases, while it is up.
-    pub(crate) controller: watch::Receiver<Option<SocketAddr>>,
-}
 
 /// A simulated hypervisor that runs.
 #[derive(Debug)]
@@ -77,7 +66,7 @@ impl Simulated {
         }
         let (plugs, plugged) = mpsc::unbounded_channel();
         let switches = [integration, tunnel];
-        tokio::spawn(run_database(database, plugged, switches.clone(), site.controller.clone()));
+        tokio::spawn(run_database(database, plugged, switches.clone(), site.gate.subscribe()));
         Self { plugs, switches }
     }
 
@@ -200,7 +189,7 @@ async fn connect(controller: &mut watch::Receiver<Option<SocketAddr>>) -> Option
 async fn run_switch(tables: Tables, mut events: mpsc::UnboundedReceiver<Event>, site: Site) {
     let mut agent = Agent::new(tables);
     let (mut target, mut slow) = (None, false);
-    let mut up = site.controller.clone();
+    let mut up = site.gate.subscribe();
     loop {
         let Some(address) = target else {
             match events.recv().await {

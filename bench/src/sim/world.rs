@@ -9,12 +9,12 @@ use super::held::Held;
 use super::hypervisor::{Hypervisor, Kind, host_name};
 use super::load::Made;
 use super::progress::Bar;
-use super::simulated::{Simulated, Site};
+use super::simulated::Simulated;
+use super::site::Site;
 use super::tap::Tap;
 use super::usage::Usage;
-use std::cell::Cell;
+use super::watch::Watch;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -29,9 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 /// After this long the API tells what is wanted of switches since the last request.
 const POSTED: Duration = Duration::from_millis(30);
 
-/// How often to look whether hypervisors have died.
-const WATCH: Duration = Duration::from_millis(500);
-
 /// Everything that is measured.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -41,8 +38,6 @@ pub(crate) struct World {
     pub(crate) made: Made,
     /// The controller.
     pub(crate) controller: Controller,
-    /// What the hypervisors are.
-    pub(crate) kind: Kind,
     /// The hypervisors that run.
     pub(crate) hypervisors: Vec<Hypervisor>,
     /// A caller of the API.
@@ -50,12 +45,9 @@ pub(crate) struct World {
     /// What switches were told.
     pub(crate) counts: Arc<Counts>,
     site: Site,
-    gate: watch::Sender<Option<SocketAddr>>,
     tap: Option<Tap>,
-    /// Tells whether the user asked to stop.
-    pub(crate) interrupt: Interrupt,
-    /// When it was last looked whether hypervisors have died.
-    watched: Cell<Instant>,
+    /// What can end it all.
+    pub(crate) watch: Watch,
     runtime: Runtime,
 }
 
@@ -69,51 +61,42 @@ impl World {
         interrupt: Interrupt,
     ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let (gate, opened) = watch::channel(None);
         let counts = Arc::new(Counts::new());
         let tap = tapped.then(|| Tap::start(&runtime, controller.openflow, &counts)).transpose()?;
+        let (gate, _) = watch::channel(None);
         // What simulated switches count themselves does not count where a tap counts it.
         let own = if tapped { Arc::new(Counts::new()) } else { Arc::clone(&counts) };
-        let site = Site { book: Arc::new(Book::default()), counts: own, controller: opened };
-        let caller = Caller::new(controller.api);
-        let (made, hypervisors, watched) = (Made::default(), Vec::new(), Cell::new(Instant::now()));
-        Ok(Self {
-            cloud,
-            made,
-            controller,
-            kind,
-            hypervisors,
-            caller,
-            counts,
-            site,
-            gate,
-            tap,
-            interrupt,
-            watched,
-            runtime,
-        })
+        let site = Site { kind, book: Arc::new(Book::default()), counts: own, gate: Arc::new(gate) };
+        let (caller, watch) = (Caller::new(controller.api), Watch::new(interrupt));
+        let (made, hypervisors) = (Made::default(), Vec::new());
+        Ok(Self { cloud, made, controller, hypervisors, caller, counts, site, tap, watch, runtime })
+    }
+
+    /// What the hypervisors are.
+    pub(crate) const fn kind(&self) -> Kind {
+        self.site.kind
     }
 
     /// Makes one more hypervisor with these ports plugged in.
     pub(crate) fn add_hypervisor(&mut self, ports: &[String]) -> Result<(), Failure> {
         let _inside = self.runtime.enter();
-        self.interrupt.check()?;
+        self.watch.interrupt().check()?;
         let number = self.hypervisors.len();
-        self.hypervisors.push(Hypervisor::start(self.kind, number, ports, &self.site)?);
+        self.hypervisors.push(Hypervisor::start(number, ports, &self.site)?);
         Ok(())
     }
 
     /// Lets hypervisors connect, as the controller is up.
     pub(crate) fn open(&mut self) -> Result<(), Failure> {
         let controller = self.controller.ovsdb;
-        self.gate.send_replace(Some(controller));
+        self.site.gate.send_replace(Some(controller));
         self.hypervisors.iter_mut().try_for_each(|hypervisor| hypervisor.connect(controller))
     }
 
     /// Keeps hypervisors that are not connected from connecting. Simulated ones would only find that there is no
     /// controller; real ones that were connected before do find that.
     pub(crate) fn close(&self) {
-        self.gate.send_replace(None);
+        self.site.gate.send_replace(None);
     }
 
     /// Plugs VIFs in for ports, each on the hypervisor at its place: those of a hypervisor together.
@@ -136,12 +119,12 @@ impl World {
     /// What all switches hold.
     pub(crate) fn held(&self) -> Result<Held, Failure> {
         let flows = self.hypervisors.iter().map(Hypervisor::flows).collect::<Result<_, _>>()?;
-        Ok(Held { kind: self.kind, flows })
+        Ok(Held { kind: self.kind(), flows })
     }
 
     /// The processor time that the hypervisors have taken. That of simulated ones cannot be told from the benchmark's own.
     pub(crate) fn hypervisors_cpu(&self) -> Result<Duration, Failure> {
-        match self.kind {
+        match self.kind() {
             Kind::Simulated => Ok(Usage::of(std::process::id())?.cpu),
             Kind::Real => self.hypervisors.iter().map(Hypervisor::processor).sum(),
         }
@@ -149,11 +132,7 @@ impl World {
 
     /// Pauses between two looks at something, unless the user asked to stop or a hypervisor has died.
     pub(crate) fn pause(&self, time: Duration) -> Result<(), Failure> {
-        self.interrupt.check()?;
-        if self.watched.get().elapsed() > WATCH {
-            self.hypervisors.iter().try_for_each(Hypervisor::check)?;
-            self.watched.set(Instant::now());
-        }
+        self.watch.check(&self.hypervisors)?;
         std::thread::sleep(time);
         Ok(())
     }
