@@ -64,13 +64,7 @@ enum Peer {
 const FILES: u64 = 16_384;
 
 fn main() -> ExitCode {
-    match measure(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("datapath: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    weir_bench::ended("datapath", measure(Arguments::parse()))
 }
 
 fn measure(mut arguments: Arguments) -> Result<(), Failure> {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use bytes::{BufMut as _, BytesMut};
@@ -29,13 +30,16 @@ struct Arguments {
     json: bool,
 }
 
-fn main() -> Result<(), Failure> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    weir_bench::ended("install", measure(&Arguments::parse()))
+}
+
+fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let mut report = Report::new(
         "install: median seconds from the first byte until the switch has acknowledged all flows",
         ["flows", "raw", "weir", "ovs-ofctl", "weir/raw", "weir/ovs-ofctl", "weir flows/s"],
     );
-    for count in arguments.flows {
+    for &count in &arguments.flows {
         let switch = DummySwitch::start()?;
         let edits = flows::encoded(count)?;
         let raw = raw_bundle(&edits);

@@ -3,6 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,13 +30,16 @@ struct Arguments {
     json: bool,
 }
 
-fn main() -> Result<(), Failure> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    weir_bench::ended("resync", measure(&Arguments::parse()))
+}
+
+fn measure(arguments: &Arguments) -> Result<(), Failure> {
     let mut report = Report::new(
         "resync: from the connection until the switch is known to be right; and the same for an empty switch",
         ["flows", "unchanged", "flow-mods", "from empty", "unchanged/from empty"],
     );
-    for count in arguments.flows {
+    for &count in &arguments.flows {
         let real = DummySwitch::start()?;
         let units: Vec<Arc<[EncodedEdit]>> = vec![flows::encoded(count)?.into()];
         let mut changes = 0;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::unistd::Pid;
 use weir::cli::lab::Hypervisor;
 
-use crate::Failure;
+use crate::{Failure, processor};
 
 /// Work of an ovs-vswitchd since its start, or between two moments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Counters {
     pub fn of(hypervisor: &Hypervisor) -> Result<Self, Failure> {
         let shown = hypervisor.appctl(["dpif-netdev/pmd-stats-show"])?;
         let process = hypervisor.vswitchd().ok_or("ovs-vswitchd does not run")?.pid();
-        Ok(Self { processor: processor(process)?, user: user(process)?, ..Self::parse(&shown) })
+        Ok(Self { processor: processor::of(process)?, user: user(process)?, ..Self::parse(&shown) })
     }
 
     /// Reads the output of `dpif-netdev/pmd-stats-show`, summing up the threads that forward packets.
@@ -56,16 +56,6 @@ impl Counters {
     pub fn recirculations_per_packet(&self) -> f64 {
         if self.received == 0 { 0.0 } else { self.recirculations as f64 / self.received as f64 }
     }
-}
-
-/// The processor time of all threads of a process (`schedstat` of `proc(5)`, nanoseconds).
-fn processor(process: Pid) -> Result<Duration, Failure> {
-    let mut nanoseconds = 0;
-    for task in fs::read_dir(format!("/proc/{process}/task"))? {
-        let text = fs::read_to_string(task?.path().join("schedstat"))?;
-        nanoseconds += text.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).unwrap_or_default();
-    }
-    Ok(Duration::from_nanos(nanoseconds))
 }
 
 /// The processor time of a process outside of the kernel (`utime` of `proc(5)`, in hundredths of a second).

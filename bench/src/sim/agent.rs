@@ -72,6 +72,11 @@ impl Agent {
         self.datapath = DatapathId(datapath);
     }
 
+    /// How many flows it holds.
+    pub(crate) fn flows(&self) -> u64 {
+        self.tables.flows(TableId::ALL).count() as u64
+    }
+
     /// A connection was made.
     pub(crate) fn connect(&mut self, out: &mut BytesMut) {
         self.connection = Connection::default();

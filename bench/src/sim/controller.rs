@@ -1,52 +1,45 @@
 //! The controller under test: a process of its own.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Failure;
+use tempfile::TempDir;
+
+use super::usage::Usage;
+use crate::{Failure, log};
 
 /// How long it may take to load its state and answer.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// Ticks of a second in `/proc` (`proc(5)`); Linux has no other value.
-const TICKS: f64 = 100.0;
 
 /// The controller.
 #[derive(Debug)]
 pub(crate) struct Controller {
     program: PathBuf,
-    directory: PathBuf,
+    directory: TempDir,
     /// Where its API listens.
     pub(crate) api: SocketAddr,
-    openflow: SocketAddr,
+    /// Where it takes switches.
+    pub(crate) openflow: SocketAddr,
     /// Where it takes databases.
     pub(crate) ovsdb: SocketAddr,
+    /// Where it tells switches to find it.
+    advertise: IpAddr,
     child: Child,
 }
 
-/// What the process has used.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage {
-    /// Processor time.
-    pub(crate) cpu: Duration,
-    /// Resident memory in bytes.
-    pub(crate) resident: u64,
-    /// The most resident memory since the last [`Controller::forget_peak`].
-    pub(crate) peak: u64,
-}
-
 impl Controller {
-    /// Starts a controller that keeps its state below `directory`, and waits until its API answers. It compares switches
-    /// at intervals of `audit_s` seconds.
-    pub(crate) fn start(program: PathBuf, directory: &Path, audit_s: u64) -> Result<Self, Failure> {
-        std::fs::write(directory.join(CONFIG), format!("audit_interval_s = {audit_s}\n"))?;
+    /// Starts a controller that keeps its state in a new directory below `place`, and waits until its API answers. It compares switches
+    /// at intervals of `audit_s` seconds, and tells them to find it at the address `advertise`.
+    pub(crate) fn start(program: PathBuf, place: &Path, audit_s: u64, advertise: IpAddr) -> Result<Self, Failure> {
+        let directory = tempfile::Builder::new().prefix("weir-bench-sim").tempdir_in(place)?;
+        std::fs::write(directory.path().join(CONFIG), format!("audit_interval_s = {audit_s}\n"))?;
         let [api, openflow, ovsdb] = free_addresses()?;
-        let directory = directory.to_owned();
-        let child = spawn(&program, &directory, [api, openflow, ovsdb])?;
-        let mut controller = Self { program, directory, api, openflow, ovsdb, child };
+        let child = spawn(&program, directory.path(), [api, openflow, ovsdb], advertise)?;
+        let mut controller = Self { program, directory, api, openflow, ovsdb, advertise, child };
         controller.wait()?;
         Ok(controller)
     }
@@ -60,7 +53,8 @@ impl Controller {
 
     /// Starts it anew with the state and the addresses that it had, and waits until its API answers.
     pub(crate) fn restart(&mut self) -> Result<(), Failure> {
-        self.child = spawn(&self.program, &self.directory, [self.api, self.openflow, self.ovsdb])?;
+        self.child =
+            spawn(&self.program, self.directory.path(), [self.api, self.openflow, self.ovsdb], self.advertise)?;
         self.wait()
     }
 
@@ -72,9 +66,8 @@ impl Controller {
             if TcpStream::connect(self.api).is_ok() && caller.get("/weir/v1/healthz").is_ok() {
                 return Ok(());
             }
-            if let Some(status) = self.child.try_wait()? {
-                let log = self.directory.join(LOG);
-                return Err(format!("the controller ended ({status}); its log is {}", log.display()).into());
+            if self.child.try_wait()?.is_some() {
+                return Err(log::ended("the controller", &self.directory.path().join(LOG)).into());
             }
             if start.elapsed() > PATIENCE {
                 return Err("the controller does not answer".into());
@@ -85,22 +78,7 @@ impl Controller {
 
     /// What the process has used so far.
     pub(crate) fn usage(&self) -> Result<Usage, Failure> {
-        let pid = self.child.id();
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The name, in parentheses, may have blanks; the fields after it have numbers from 3 on.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |field: usize| fields.get(field - 3).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let memory = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-            kilobytes.unwrap_or(0) * 1024
-        };
-        Ok(Usage {
-            cpu: Duration::from_secs_f64((ticks(14) + ticks(15)) / TICKS),
-            resident: memory("VmRSS"),
-            peak: memory("VmHWM"),
-        })
+        Usage::of(self.child.id())
     }
 
     /// Lets the peak of its memory begin anew.
@@ -123,11 +101,16 @@ const CONFIG: &str = "weir.toml";
 /// The file that its log goes to.
 const LOG: &str = "weir.log";
 
-fn spawn(program: &Path, directory: &Path, [api, openflow, ovsdb]: [SocketAddr; 3]) -> Result<Child, Failure> {
+fn spawn(
+    program: &Path,
+    directory: &Path,
+    [api, openflow, ovsdb]: [SocketAddr; 3],
+    advertise: IpAddr,
+) -> Result<Child, Failure> {
     let log = File::options().create(true).append(true).open(directory.join(LOG))?;
     let mut command = Command::new(program);
     command
-        .args(["serve", "--auth", "none", "--advertise", "127.0.0.1"])
+        .args(["serve", "--auth", "none", "--advertise", &advertise.to_string()])
         .args(["--api", &api.to_string(), "--openflow", &openflow.to_string(), "--ovsdb", &ovsdb.to_string()])
         .arg("--data-dir")
         .arg(directory)
@@ -135,7 +118,9 @@ fn spawn(program: &Path, directory: &Path, [api, openflow, ovsdb]: [SocketAddr; 
         .arg(directory.join(CONFIG))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(log);
+        .stderr(log)
+        // Ctrl-C is for the benchmark, which ends the controller last.
+        .process_group(0);
     if std::env::var_os("WEIR_LOG").is_none() {
         // A line for each request and each connection would be a part of what is measured.
         command.env("WEIR_LOG", "warn");

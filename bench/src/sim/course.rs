@@ -2,6 +2,8 @@
 
 use super::caller::id;
 use super::cloud::{prefixes, project};
+use super::counts::Tally;
+use super::hypervisor::{Hypervisor, host_name};
 use super::load::{create_ports, load};
 use super::measurement::{Measurement, Measurements};
 use super::progress::Bar;
@@ -27,6 +29,9 @@ const QUIET: Duration = Duration::from_millis(10);
 /// How long one port may take to become ACTIVE.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long to pause while nothing happens.
+const IDLE: Duration = Duration::from_millis(100);
+
 /// How often a list of ports is read.
 const LISTS: usize = 20;
 
@@ -49,7 +54,7 @@ impl World {
     pub(crate) fn load(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
         let measurement = Measurement::begin(self)?;
         let bar = Bar::new("ports created", self.cloud.ports());
-        self.made = load(&self.cloud, self.controller.api, &bar)?;
+        self.made = load(&self.cloud, self.controller.api, self.watch.interrupt(), &bar)?;
         measurements.end(self, "load", &measurement, measurement.elapsed(), None)
     }
 
@@ -57,38 +62,83 @@ impl World {
     pub(crate) fn cold_start(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
         let bar = Bar::new("hypervisors made", self.cloud.hosts);
         for ports in self.made.ports.clone() {
-            self.add_hypervisor(&ports);
+            self.add_hypervisor(&ports)?;
             bar.add(1);
         }
         drop(bar);
         let measurement = Measurement::begin(self)?;
-        self.open();
-        self.wait("cold start", 0)?;
-        measurements.end(self, "cold start", &measurement, measurement.elapsed(), None)
+        let before = self.counts.now();
+        self.open()?;
+        self.end_connected(measurements, "cold start", &measurement, &before, self.switches())
     }
 
     /// The controller is killed and started again; the switches have kept their flows.
     pub(crate) fn restart(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
+        let changes = self.changes()?;
         let mut measurement = Measurement::begin(self)?;
         measurement.process_is_new();
         self.close();
         self.controller.kill()?;
-        let inspections = self.counts.now().inspections + self.switches();
+        let before = self.counts.now();
         self.controller.restart()?;
         let loaded = measurement.elapsed();
         measurements.end(self, "restart: state loaded", &measurement, loaded, None)?;
-        self.open();
-        self.wait("restart", inspections)?;
-        measurements.end(self, "restart", &measurement, measurement.elapsed(), None)
+        self.open()?;
+        self.end_connected(measurements, "restart", &measurement, &before, self.switches())?;
+        self.verify("restart", &before, &changes)
     }
 
     /// The OpenFlow connections of all switches are cut at once.
     pub(crate) fn reconnect(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
+        let changes = self.changes()?;
         let measurement = Measurement::begin(self)?;
-        let inspections = self.counts.now().inspections + self.switches();
-        self.hypervisors.iter().for_each(super::hypervisor::Hypervisor::cut);
-        self.wait("mass reconnect", inspections)?;
-        measurements.end(self, "mass reconnect", &measurement, measurement.elapsed(), None)
+        let before = self.counts.now();
+        self.cut();
+        self.end_connected(measurements, "mass reconnect", &measurement, &before, self.switches())?;
+        self.verify("mass reconnect", &before, &changes)
+    }
+
+    /// Ends a measurement in which so many switches connect, were read back and hold what they should: when they had
+    /// connected, how much longer the rest took, and all of it.
+    fn end_connected(
+        &self,
+        measurements: &mut Measurements,
+        what: &str,
+        measurement: &Measurement,
+        before: &Tally,
+        switches: u64,
+    ) -> Result<(), Failure> {
+        self.wait_for_connections(what, before.connections + switches)?;
+        let connected = measurement.elapsed();
+        measurements.end(self, &format!("{what}: connected"), measurement, connected, None)?;
+        self.wait(what, before.inspections + switches)?;
+        let verified = measurement.elapsed();
+        measurements.end(self, &format!("{what}: and then"), measurement, verified - connected, None)?;
+        measurements.end(self, what, measurement, verified, None)
+    }
+
+    /// How often each hypervisor's flow tables changed, where it counts that.
+    fn changes(&self) -> Result<Vec<Option<u64>>, Failure> {
+        self.hypervisors.iter().map(Hypervisor::changes).collect()
+    }
+
+    /// If no flow-mod was sent since then, no hypervisor's flow tables may have changed.
+    fn verify(&self, what: &str, before: &Tally, changes: &[Option<u64>]) -> Result<(), Failure> {
+        if self.counts.now().since(*before).flow_mods > 0 {
+            return Ok(());
+        }
+        let changed: Vec<String> = self
+            .changes()?
+            .iter()
+            .zip(changes)
+            .enumerate()
+            .filter(|(_, (now, then))| now != then)
+            .map(|(number, _)| host_name(number))
+            .collect();
+        if changed.is_empty() {
+            return Ok(());
+        }
+        Err(format!("{what}: no flow-mod was sent, but flow tables have changed on {}", changed.join(", ")).into())
     }
 
     /// How many switches there are.
@@ -106,13 +156,13 @@ impl World {
         for run in 0..runs {
             let host = self.cloud.host_of(0, run % members);
             let start = Instant::now();
-            let body = json!({"network_id": network, "binding:host_id": super::hypervisor::host_name(host)});
+            let body = json!({"network_id": network, "binding:host_id": host_name(host)});
             let port = id(&self.caller.create(&project(0), "port", &body)?)?;
             replied.push(start.elapsed());
-            self.hypervisors[host].plug(&port);
+            self.hypervisors[host].plug(std::slice::from_ref(&port))?;
             self.wait_for_active(&port)?;
             active.push(start.elapsed());
-            self.wait_for_quiet(QUIET);
+            self.wait_for_quiet(QUIET)?;
             told.push(self.counts.acknowledged().saturating_duration_since(start));
             bar.add(1);
         }
@@ -133,7 +183,7 @@ impl World {
             if start.elapsed() > PATIENCE {
                 return Err(format!("port {port} does not become ACTIVE").into());
             }
-            std::thread::sleep(Duration::from_micros(500));
+            self.pause(Duration::from_micros(500))?;
         }
         Ok(())
     }
@@ -197,9 +247,7 @@ impl World {
         let with = json!({"security_groups": [&group]});
         let ports = create_ports(&self.caller, &project, &network, &hosts, &with, &bar)?;
         let replied = measurement.elapsed();
-        for (host, port) in hosts.into_iter().zip(&ports) {
-            self.hypervisors[host].plug(port);
-        }
+        self.plug(&hosts, &ports)?;
         drop(bar);
         self.wait("1,000 ports", 0)?;
         measurements.end(self, "1,000 ports: reply", &measurement, replied, None)?;
@@ -231,18 +279,21 @@ impl World {
             ports.extend(create_ports(&self.caller, &project, network, &hosts, &json!({}), &bar)?);
         }
         drop(bar);
-        self.wait_for_quiet(Duration::from_millis(500));
+        self.wait_for_quiet(Duration::from_millis(500))?;
+        self.close();
+        self.add_hypervisor(&ports)?;
         let measurement = Measurement::begin(self)?;
-        let inspections = self.counts.now().inspections + 2;
-        self.add_hypervisor(&ports);
-        self.wait("one hypervisor", inspections)?;
-        measurements.end(self, "one hypervisor joins", &measurement, measurement.elapsed(), None)
+        let before = self.counts.now();
+        self.open()?;
+        self.end_connected(measurements, "one hypervisor joins", &measurement, &before, 2)
     }
 
     /// Nothing happens: what the comparisons at intervals cost.
     pub(crate) fn idle(&self, time: Duration, measurements: &mut Measurements) -> Result<(), Failure> {
         let measurement = Measurement::begin(self)?;
-        std::thread::sleep(time);
+        while measurement.elapsed() < time {
+            self.pause(IDLE.min(time))?;
+        }
         measurements.end(self, "idle", &measurement, measurement.elapsed(), None)
     }
 }

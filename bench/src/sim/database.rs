@@ -3,6 +3,7 @@
 //! Weir is its only client: guards always hold, and rows are kept as the JSON that travels. `weir-sim`'s server checks
 //! more, but copies its database with every transaction.
 
+use super::hypervisor::INTEGRATION;
 use bytes::BytesMut;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -12,9 +13,6 @@ use weir_sim::ovsdb_server::OvsdbServer;
 
 /// The name of the database.
 const DATABASE: &str = "Open_vSwitch";
-
-/// The bridge that VIFs are plugged into.
-pub(crate) const INTEGRATION: &str = "br-int";
 
 /// The OpenFlow number of a bridge's own port, as the database writes it.
 const LOCAL: i64 = 65_534;
@@ -122,24 +120,34 @@ impl Database {
         Ok(())
     }
 
-    /// Plugs a VIF in and tells the client; its OpenFlow number.
-    pub(crate) fn plug(&mut self, interface: &str, iface_id: &str, out: &mut Vec<u8>) -> u32 {
-        self.vifs += 1;
-        let ids = json!(["map", [["iface-id", iface_id], ["iface-status", "active"]]]);
+    /// Plugs VIFs in by one transaction, each an interface with the id of its port, and tells the client; their OpenFlow
+    /// numbers.
+    pub(crate) fn plug(&mut self, vifs: &[(String, String)], out: &mut Vec<u8>) -> Vec<u32> {
         let mut before = Before::new();
-        let row = self.insert("Interface", json!({"name": interface, "external_ids": ids}));
-        before.insert(("Interface".to_owned(), row.clone()), None);
-        let port = self.insert("Port", json!({"name": interface, "interfaces": reference(&row)}));
-        before.insert(("Port".to_owned(), port.clone()), None);
+        let mut interfaces = Vec::new();
+        let mut ports = Vec::new();
+        for (interface, iface_id) in vifs {
+            let ids = json!(["map", [["iface-id", iface_id], ["iface-status", "active"]]]);
+            let row = self.insert("Interface", json!({"name": interface, "external_ids": ids}));
+            let port = self.insert("Port", json!({"name": interface, "interfaces": reference(&row)}));
+            before.insert(("Interface".to_owned(), row.clone()), None);
+            before.insert(("Port".to_owned(), port.clone()), None);
+            interfaces.push(row);
+            ports.push(reference(&port));
+        }
         let bridge = self.integration.clone();
-        let insert = json!(["ports", "insert", reference(&port)]);
         self.remember("Bridge", &bridge, &mut before);
-        self.mutate("Bridge", &bridge, &insert);
+        self.mutate("Bridge", &bridge, &json!(["ports", "insert", ["set", ports]]));
         self.tell(&before, out);
         let mut before = Before::new();
-        self.set("Interface", &row, "ofport", json!(self.vifs), &mut before);
+        let mut numbers = Vec::new();
+        for row in interfaces {
+            self.vifs += 1;
+            self.set("Interface", &row, "ofport", json!(self.vifs), &mut before);
+            numbers.push(self.vifs);
+        }
         self.tell(&before, out);
-        self.vifs
+        numbers
     }
 
     /// Where a bridge's controller is.

@@ -6,6 +6,7 @@ use super::hypervisor::Hypervisor;
 use super::load::create_ports;
 use super::measurement::{Measurement, Measurements};
 use super::progress::Bar;
+use super::simulated::Simulated;
 use super::world::World;
 use serde_json::json;
 use std::time::Duration;
@@ -19,11 +20,16 @@ const CUTS: (u32, Duration) = (20, Duration::from_millis(200));
 const PROJECT: usize = (1 << 20) + 1;
 
 impl World {
+    /// The first so many hypervisors, as far as they are simulated.
+    fn simulated(&self, count: usize) -> impl Iterator<Item = &Simulated> {
+        self.hypervisors.iter().take(count).filter_map(Hypervisor::simulated)
+    }
+
     /// What some hypervisors' switches say is lost until the controller gives them up and they connect again.
     pub(crate) fn mute(&mut self, faulty: usize, measurements: &mut Measurements) -> Result<(), Failure> {
         let measurement = Measurement::begin(self)?;
         let inspections = self.counts.now().inspections + faulty as u64 * 2;
-        self.hypervisors.iter().take(faulty).for_each(Hypervisor::mute);
+        self.simulated(faulty).for_each(Simulated::mute);
         self.wait("answers lost", inspections)?;
         measurements.end(self, "answers lost: verified", &measurement, measurement.elapsed(), None)
     }
@@ -31,12 +37,16 @@ impl World {
     /// All connections are cut again and again; the time counts from the last cut.
     pub(crate) fn storm(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
         let measurement = Measurement::begin(self)?;
-        for _ in 0..CUTS.0 {
-            self.hypervisors.iter().for_each(Hypervisor::cut);
-            std::thread::sleep(CUTS.1);
+        let (mut last, mut inspections) = (Duration::ZERO, 0);
+        for cut in 0..CUTS.0 {
+            if cut > 0 {
+                self.pause(CUTS.1)?;
+            }
+            (last, inspections) = (measurement.elapsed(), self.counts.now().inspections);
+            self.cut();
         }
-        let last = measurement.elapsed();
-        let inspections = self.counts.now().inspections + self.switches() / 2;
+        // Every switch is read once more, whatever became of its connections before.
+        let inspections = inspections + self.switches();
         self.wait("storm", inspections)?;
         measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)
     }
@@ -50,11 +60,9 @@ impl World {
         let hosts = self.large_hosts();
         let bar = Bar::new("ports while some are slow", hosts.len());
         let measurement = Measurement::begin(self)?;
-        self.hypervisors.iter().take(faulty).for_each(Hypervisor::slow_down);
+        self.simulated(faulty).for_each(Simulated::slow_down);
         let ports = create_ports(&self.caller, &project, &network, &hosts, &json!({}), &bar)?;
-        for (host, port) in hosts.into_iter().zip(&ports) {
-            self.hypervisors[host].plug(port);
-        }
+        self.plug(&hosts, &ports)?;
         drop(bar);
         self.wait_for_others("slow switches", faulty)?;
         let what = "1,000 ports, some slow: others told";

@@ -1,107 +1,111 @@
-//! One hypervisor: its database and its two switches, each with a task of its own.
+//! One hypervisor, simulated or real.
 
-use super::agent::Agent;
-use super::book::Book;
-use super::counts::{Counts, Tally};
-use super::database::{Database, INTEGRATION};
-use super::link::Link;
-use super::tables::Tables;
-use std::io;
+use super::real::Real;
+use super::simulated::Simulated;
+use super::site::Site;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
 
-/// The bridge that leads to the other hypervisors.
-const TUNNEL: &str = "br-tun";
+use crate::Failure;
 
-/// How long to wait before a connection is tried again.
-const RETRY: Duration = Duration::from_millis(250);
+/// The bridge that VIFs are plugged into.
+pub(crate) const INTEGRATION: &str = "br-int";
 
-/// How long a database waits for its client to say something until it asks. A connection that the controller's system
-/// forgot, because too many wait to be accepted, is found by that.
-const PROBE: Duration = Duration::from_secs(5);
+/// The bridges of a hypervisor: that of its VIFs, and the one that leads to the other hypervisors.
+pub(crate) const BRIDGES: [&str; 2] = [INTEGRATION, "br-tun"];
 
-/// What all hypervisors share.
-#[derive(Clone, Debug)]
-pub(crate) struct Site {
-    /// Their flows.
-    pub(crate) book: Arc<Book>,
-    /// What they were told.
-    pub(crate) counts: Arc<Counts>,
-    /// Where the controller takes databases, while it is up.
-    pub(crate) controller: watch::Receiver<Option<SocketAddr>>,
+/// What hypervisors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// Tasks of this process
+    Simulated,
+    /// An ovsdb-server and an ovs-vswitchd each, with a datapath that forwards nothing
+    Real,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Simulated => "simulated",
+            Self::Real => "real",
+        })
+    }
 }
 
 /// A hypervisor that runs.
 #[derive(Debug)]
-pub(crate) struct Hypervisor {
-    plugs: mpsc::UnboundedSender<Plug>,
-    switches: [mpsc::UnboundedSender<Event>; 2],
-}
-
-/// A VIF that is plugged in.
-#[derive(Debug)]
-struct Plug {
-    interface: String,
-    port: String,
-}
-
-/// What happens to a switch.
-#[derive(Debug)]
-enum Event {
-    /// A VIF got a number.
-    Port(u32, String),
-    /// The connection is cut.
-    Cut,
-    /// It reads slowly from now on.
-    Slow,
-    /// What it says is lost, as long as the connection lasts.
-    Mute,
-    /// The database names the controller.
-    Controller(u64, SocketAddr),
+pub(crate) enum Hypervisor {
+    /// A simulated one.
+    Simulated(Simulated),
+    /// A real one.
+    Real(Real),
 }
 
 impl Hypervisor {
-    /// Starts the hypervisor of this number. These ports are plugged in before it connects.
-    pub(crate) fn start(number: usize, ports: &[String], site: &Site) -> Self {
-        let encap_ip = std::net::Ipv4Addr::from(0x0a64_0000 + u32::try_from(number).unwrap_or(0) + 1).to_string();
-        let mut database = Database::new(number as u64, &host_name(number), &encap_ip);
-        let switches = [INTEGRATION, TUNNEL].map(|_| mpsc::unbounded_channel());
-        let [(integration, integration_events), (tunnel, tunnel_events)] = switches;
-        for port in ports {
-            let interface = interface_of(port);
-            let number = database.plug(&interface, port, &mut Vec::new());
-            drop(integration.send(Event::Port(number, interface)));
+    /// Starts the hypervisor of this number, with VIFs for these ports plugged in before it connects. It connects when
+    /// its site opens.
+    pub(crate) fn start(number: usize, ports: &[String], site: &Site) -> Result<Self, Failure> {
+        Ok(match site.kind {
+            Kind::Simulated => Self::Simulated(Simulated::start(number, ports, site)),
+            Kind::Real => Self::Real(Real::start(number, ports)?),
+        })
+    }
+
+    /// Lets a real one connect; simulated ones see by themselves that their site opens.
+    pub(crate) fn connect(&mut self, controller: SocketAddr) -> Result<(), Failure> {
+        match self {
+            Self::Simulated(_) => Ok(()),
+            Self::Real(real) => real.connect(controller),
         }
-        for events in [integration_events, tunnel_events] {
-            tokio::spawn(run_switch(Tables::new(Arc::clone(&site.book)), events, site.clone()));
+    }
+
+    /// Plugs VIFs in for ports.
+    pub(crate) fn plug(&mut self, ports: &[String]) -> Result<(), Failure> {
+        match self {
+            Self::Simulated(simulated) => simulated.plug(ports),
+            Self::Real(real) => real.plug(ports)?,
         }
-        let (plugs, plugged) = mpsc::unbounded_channel();
-        let switches = [integration, tunnel];
-        tokio::spawn(run_database(database, plugged, switches.clone(), site.controller.clone()));
-        Self { plugs, switches }
+        Ok(())
     }
 
-    /// Plugs a VIF in for a port.
-    pub(crate) fn plug(&self, port: &str) {
-        drop(self.plugs.send(Plug { interface: interface_of(port), port: port.to_owned() }));
+    /// How many flows each of its bridges holds.
+    pub(crate) fn flows(&self) -> Result<[u64; 2], Failure> {
+        match self {
+            Self::Simulated(simulated) => simulated.flows(),
+            Self::Real(real) => real.flows(),
+        }
     }
 
-    /// Cuts the connections of its switches; they connect again at once.
-    pub(crate) fn cut(&self) {
-        self.switches.iter().for_each(|switch| drop(switch.send(Event::Cut)));
+    /// How often its flow tables changed, as it counts itself; none if it does not count.
+    pub(crate) fn changes(&self) -> Result<Option<u64>, Failure> {
+        match self {
+            Self::Simulated(_) => Ok(None),
+            Self::Real(real) => real.changes().map(Some),
+        }
     }
 
-    /// From now on its switches read slowly.
-    pub(crate) fn slow_down(&self) {
-        self.switches.iter().for_each(|switch| drop(switch.send(Event::Slow)));
+    /// Says so if it has died.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self {
+            Self::Simulated(_) => Ok(()),
+            Self::Real(real) => real.check(),
+        }
     }
 
-    /// What its switches say is lost, until they connect again.
-    pub(crate) fn mute(&self) {
-        self.switches.iter().for_each(|switch| drop(switch.send(Event::Mute)));
+    /// The processor time that a real one has taken.
+    pub(crate) fn processor(&self) -> Result<Duration, Failure> {
+        match self {
+            Self::Simulated(_) => Ok(Duration::ZERO),
+            Self::Real(real) => real.processor(),
+        }
+    }
+
+    /// It as a simulated one, which alone has some faults.
+    pub(crate) const fn simulated(&self) -> Option<&Simulated> {
+        match self {
+            Self::Simulated(simulated) => Some(simulated),
+            Self::Real(_) => None,
+        }
     }
 }
 
@@ -110,147 +114,12 @@ pub(crate) fn host_name(number: usize) -> String {
     format!("h{number}")
 }
 
+/// The address for tunnels of the hypervisor of this number.
+pub(crate) fn encap_ip(number: usize) -> String {
+    std::net::Ipv4Addr::from(0x0a64_0000 + u32::try_from(number).unwrap_or(0) + 1).to_string()
+}
+
 /// The name of the interface for a port, as Nova gives it.
-fn interface_of(port: &str) -> String {
+pub(crate) fn interface_of(port: &str) -> String {
     format!("tap{}", &port[..port.len().min(11)])
-}
-
-async fn run_database(
-    mut database: Database,
-    mut plugged: mpsc::UnboundedReceiver<Plug>,
-    switches: [mpsc::UnboundedSender<Event>; 2],
-    mut controller: watch::Receiver<Option<SocketAddr>>,
-) {
-    let mut told = [None, None];
-    loop {
-        let Some(stream) = connect(&mut controller).await else { return };
-        let Ok(mut link) = Link::new(stream) else { continue };
-        database.connect();
-        let connected = Instant::now();
-        loop {
-            let mut plug = None;
-            let moved = tokio::select! {
-                moved = link.pump(|bytes, output| {
-                    let mut answers = Vec::new();
-                    database.handle(bytes, &mut answers).map_err(io::Error::other)?;
-                    output.extend_from_slice(&answers);
-                    Ok(())
-                }) => moved,
-                () = tokio::time::sleep(PROBE) => {
-                    Database::probe(&mut link.output);
-                    Ok(())
-                }
-                next = plugged.recv() => match next {
-                    Some(next) => {
-                        plug = Some(next);
-                        Ok(())
-                    }
-                    None => return,
-                },
-            };
-            if let Some(Plug { interface, port }) = plug {
-                let mut notices = Vec::new();
-                let number = database.plug(&interface, &port, &mut notices);
-                link.output.extend_from_slice(&notices);
-                drop(switches[0].send(Event::Port(number, interface)));
-            }
-            for ((bridge, switch), told) in [INTEGRATION, TUNNEL].iter().zip(&switches).zip(&mut told) {
-                let target = database.controller_of(bridge).and_then(|target| target.strip_prefix("tcp:"));
-                let target = target.and_then(|target| target.parse().ok());
-                if let (Some(target), Some(datapath)) = (target, database.datapath_of(bridge))
-                    && *told != Some(target)
-                {
-                    *told = Some(target);
-                    drop(switch.send(Event::Controller(datapath, target)));
-                }
-            }
-            if let Err(error) = moved {
-                if error.kind() == io::ErrorKind::Other {
-                    eprintln!("a database ended its connection: {error}");
-                }
-                break;
-            }
-        }
-        if connected.elapsed() < RETRY {
-            tokio::time::sleep(RETRY).await;
-        }
-    }
-}
-
-/// Connects as soon as the controller is up.
-async fn connect(controller: &mut watch::Receiver<Option<SocketAddr>>) -> Option<TcpStream> {
-    loop {
-        let address = *controller.wait_for(Option::is_some).await.ok()?;
-        if let Some(address) = address
-            && let Ok(stream) = TcpStream::connect(address).await
-        {
-            return Some(stream);
-        }
-        tokio::time::sleep(RETRY).await;
-    }
-}
-
-async fn run_switch(tables: Tables, mut events: mpsc::UnboundedReceiver<Event>, site: Site) {
-    let mut agent = Agent::new(tables);
-    let (mut target, mut slow) = (None, false);
-    let mut up = site.controller.clone();
-    loop {
-        let Some(address) = target else {
-            match events.recv().await {
-                Some(Event::Controller(datapath, address)) => {
-                    agent.number(datapath);
-                    target = Some(address);
-                }
-                Some(Event::Port(number, name)) => agent.add_port(number, &name, None),
-                Some(Event::Slow) => slow = true,
-                Some(Event::Cut | Event::Mute) => {}
-                None => return,
-            }
-            continue;
-        };
-        if up.wait_for(Option::is_some).await.is_err() {
-            return;
-        }
-        let connected = TcpStream::connect(address).await.and_then(Link::new);
-        let Ok(mut link) = connected else {
-            tokio::time::sleep(RETRY).await;
-            continue;
-        };
-        site.counts.add(&Tally { connections: 1, ..Tally::default() });
-        link.set_slow(slow);
-        agent.connect(&mut link.output);
-        let mut mute = false;
-        loop {
-            let event = tokio::select! {
-                moved = link.pump(|bytes, output| agent.handle(bytes, output).map_err(io::Error::other)) => {
-                    site.counts.add(&std::mem::take(&mut agent.tally));
-                    if mute {
-                        link.output.clear();
-                    }
-                    match moved {
-                        Ok(()) => continue,
-                        Err(error) => {
-                            if error.kind() == io::ErrorKind::Other {
-                                eprintln!("a switch ended its connection: {error}");
-                            }
-                            break;
-                        }
-                    }
-                }
-                event = events.recv() => event,
-            };
-            match event {
-                Some(Event::Port(number, name)) => agent.add_port(number, &name, Some(&mut link.output)),
-                Some(Event::Cut) => break,
-                Some(Event::Slow) => {
-                    slow = true;
-                    link.set_slow(slow);
-                }
-                Some(Event::Mute) => mute = true,
-                Some(Event::Controller(..)) => {}
-                None => return,
-            }
-        }
-        agent.disconnect();
-    }
 }

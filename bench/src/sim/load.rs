@@ -7,6 +7,7 @@ use super::progress::Bar;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use weir::cli::lab::Interrupt;
 
 use crate::Failure;
 
@@ -28,7 +29,7 @@ pub(crate) struct Made {
 }
 
 /// Makes the cloud.
-pub(crate) fn load(cloud: &Cloud, api: SocketAddr, bar: &Bar) -> Result<Made, Failure> {
+pub(crate) fn load(cloud: &Cloud, api: SocketAddr, interrupt: &Interrupt, bar: &Bar) -> Result<Made, Failure> {
     let next = AtomicUsize::new(0);
     let parts = std::thread::scope(|scope| {
         let callers: Vec<_> = (0..CALLERS)
@@ -41,6 +42,7 @@ pub(crate) fn load(cloud: &Cloud, api: SocketAddr, bar: &Bar) -> Result<Made, Fa
                         if tenant >= cloud.tenants {
                             return Ok(parts);
                         }
+                        interrupt.check()?;
                         parts.push((tenant, load_tenant(cloud, tenant, &caller, bar)?));
                     }
                 })

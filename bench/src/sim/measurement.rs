@@ -1,19 +1,22 @@
 //! What something took: time, the controller's processor time and memory, what was sent to switches.
 
-use super::controller::Usage;
 use super::counts::Tally;
+use super::hypervisor::Kind;
+use super::usage::Usage;
 use super::world::World;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::report::{Report, count_cell, size_cell, time_cell};
+use crate::report::{Report, count_cell, number_cell, size_cell, time_cell};
 
 /// A measurement that has begun.
 #[derive(Debug)]
 pub(crate) struct Measurement {
     start: Instant,
     usage: Usage,
+    hypervisors: Duration,
     tally: Tally,
 }
 
@@ -21,7 +24,8 @@ impl Measurement {
     /// Begins.
     pub(crate) fn begin(world: &World) -> Result<Self, Failure> {
         world.controller.forget_peak()?;
-        Ok(Self { start: Instant::now(), usage: world.controller.usage()?, tally: world.counts.now() })
+        let (usage, hypervisors) = (world.controller.usage()?, world.hypervisors_cpu()?);
+        Ok(Self { usage, hypervisors, tally: world.counts.now(), start: Instant::now() })
     }
 
     /// The process was started anew: what it has used counts from its start.
@@ -44,6 +48,8 @@ impl Measurement {
 #[derive(Debug)]
 pub(crate) struct Measurements {
     report: Report,
+    /// What everything took in each cloud with the first kind of hypervisors it was measured with.
+    first: BTreeMap<(usize, String), (Kind, Duration)>,
 }
 
 impl Measurements {
@@ -52,10 +58,13 @@ impl Measurements {
         let columns = [
             "hosts",
             "ports",
+            "switches",
             "what",
             "time",
+            "ratio",
             "99 %",
             "cpu",
+            "switch cpu",
             "memory",
             "peak",
             "flow-mods",
@@ -68,7 +77,7 @@ impl Measurements {
             "received",
             "refused",
         ];
-        Self { report: Report::new("sim: a controller process and simulated hypervisors", columns) }
+        Self { report: Report::new("sim: a controller process and its hypervisors", columns), first: BTreeMap::new() }
     }
 
     /// Ends a measurement that took `time`; of several runs that is the median, and `worst` one of the worst.
@@ -82,15 +91,20 @@ impl Measurements {
     ) -> Result<(), Failure> {
         let usage = world.controller.usage()?;
         let tally = world.counts.now().since(measurement.tally);
+        let hypervisors = world.hypervisors_cpu()?.saturating_sub(measurement.hypervisors);
+        let ratio = self.ratio(world, what, time);
         let nothing = || (String::from("-"), Value::Null);
         let count = |count: u64| (count.to_string(), Value::from(count));
         self.report.row([
             count_cell(world.cloud.hosts),
             count_cell(world.cloud.ports()),
+            (world.kind().to_string(), world.kind().to_string().into()),
             (what.to_owned(), what.into()),
             time_cell(time),
+            ratio.map_or_else(nothing, |ratio| number_cell(ratio, 2)),
             worst.map_or_else(nothing, time_cell),
             time_cell(usage.cpu.saturating_sub(measurement.usage.cpu)),
+            time_cell(hypervisors),
             size_cell(usage.resident),
             size_cell(usage.peak),
             count(tally.flow_mods),
@@ -104,9 +118,17 @@ impl Measurements {
             count(tally.refusals),
         ]);
         if std::env::var_os("SIM_VERBOSE").is_some() {
-            eprintln!("{} hosts: {what}: {time:?} {worst:?} {usage:?} {tally:?}", world.cloud.hosts);
+            let (hosts, kind) = (world.cloud.hosts, world.kind());
+            eprintln!("{hosts} {kind} hosts: {what}: {time:?} {worst:?} {usage:?} {hypervisors:?} {tally:?}");
         }
         Ok(())
+    }
+
+    /// How much longer it took than with the first kind of hypervisors; nothing for these themselves.
+    fn ratio(&mut self, world: &World, what: &str, time: Duration) -> Option<f64> {
+        let key = (world.cloud.hosts, what.to_owned());
+        let (kind, first) = *self.first.entry(key).or_insert((world.kind(), time));
+        (kind != world.kind()).then(|| time.as_secs_f64() / first.as_secs_f64())
     }
 
     /// Prints it.

@@ -1,4 +1,4 @@
-//! Many simulated hypervisors against a real controller process: real connections, real OpenFlow and OVSDB.
+//! Many hypervisors against a real controller process: real connections, real OpenFlow and OVSDB.
 //!
 //! ```text
 //!  weir serve <- OVSDB ---- Database \
@@ -7,11 +7,19 @@
 //!             <- REST ----- Caller, load
 //! ```
 //!
-//! A switch holds numbers of flows, whose bytes are kept once for all of them.
+//! A simulated switch holds numbers of flows, whose bytes are kept once for all of them. So that one can tell what its
+//! figures mean, real hypervisors can take the place of the simulated ones. Their OpenFlow passes a tap that counts it, and so
+//! does that of the simulated ones they are held against:
+//!
+//! ```text
+//!  weir serve <- OVSDB ----------- ovsdb-server \
+//!             <- OpenFlow - Tap <- ovs-vswitchd  > Real
+//! ```
 
 mod agent;
 mod book;
 mod caller;
+mod client;
 mod cloud;
 mod controller;
 mod counts;
@@ -20,12 +28,20 @@ mod database;
 mod entry;
 mod fault;
 mod hash;
+mod held;
 mod hypervisor;
 mod link;
 mod load;
 mod measurement;
 mod progress;
+mod real;
+mod simulated;
+mod site;
 mod tables;
+mod tap;
+mod usage;
+mod watch;
+mod wire;
 mod world;
 
 #[cfg(test)]
@@ -33,14 +49,18 @@ mod tests;
 
 use cloud::Cloud;
 use controller::Controller;
+use held::Held;
+use hypervisor::Kind;
 use measurement::Measurements;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
+use weir::cli::lab::{Interrupt, open_vswitch};
 use world::World;
 
 use crate::Failure;
 
-/// Measures a controller with simulated hypervisors.
+/// Measures a controller with simulated or real hypervisors.
 #[derive(Debug, clap::Parser)]
 pub struct Arguments {
     /// How many hypervisors, with 100 ports each
@@ -49,6 +69,10 @@ pub struct Arguments {
     /// A cloud described in JSON, in place of --hosts
     #[arg(long, conflicts_with = "hosts")]
     cloud: Option<PathBuf>,
+    /// What the hypervisors are; of several kinds each cloud is measured with all, one after the other, and the ratio is to
+    /// the first
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Kind::Simulated])]
+    switches: Vec<Kind>,
     /// What is measured besides the cold start
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Part::DEFAULT)]
     parts: Vec<Part>,
@@ -90,11 +114,11 @@ enum Part {
     Join,
     /// Nothing
     Idle,
-    /// Hypervisors lose what they say (not by default)
+    /// Simulated hypervisors lose what they say (not by default)
     Mute,
     /// Connections are cut again and again (not by default)
     Storm,
-    /// Hypervisors read slowly from now on: the last part (not by default)
+    /// Simulated hypervisors read slowly from now on: the last part (not by default)
     Slow,
 }
 
@@ -123,29 +147,41 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(path) => vec![Cloud::read(path)?],
         None => arguments.hosts.iter().map(|hosts| Cloud::of_hosts(*hosts)).collect(),
     };
-    let mut measurements = Measurements::new();
-    for cloud in clouds {
-        if let Err(error) = measure(cloud, &program, &arguments, &mut measurements) {
-            // What was measured until then is worth telling.
-            measurements.print(arguments.json);
-            return Err(error);
+    let tapped = arguments.switches.contains(&Kind::Real);
+    if tapped {
+        open_vswitch()?;
+        if let Some(part) = arguments.parts.iter().find(|part| matches!(part, Part::Mute | Part::Slow)) {
+            return Err(format!("--parts {part} is about simulated hypervisors, --switches names real ones").into());
         }
     }
+    let interrupt = Interrupt::on_signals()?;
+    let mut measurements = Measurements::new();
+    let measured = clouds.iter().try_for_each(|cloud| {
+        let mut first = None;
+        arguments.switches.iter().try_for_each(|kind| {
+            let advertise = if tapped { tap::ADDRESS } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+            let controller = Controller::start(program.clone(), &arguments.directory, arguments.audit, advertise)?;
+            let world = World::new(cloud.clone(), controller, *kind, tapped, interrupt.clone())?;
+            measure(world, &arguments, &mut first, &mut measurements)
+        })
+    });
+    // What was measured until something failed is worth telling.
     measurements.print(arguments.json);
-    Ok(())
+    measured
 }
 
 fn measure(
-    cloud: Cloud,
-    program: &std::path::Path,
+    mut world: World,
     arguments: &Arguments,
+    first: &mut Option<Held>,
     measurements: &mut Measurements,
 ) -> Result<(), Failure> {
-    let data = tempfile::Builder::new().prefix("weir-bench-sim").tempdir_in(&arguments.directory)?;
-    let controller = Controller::start(program.to_owned(), data.path(), arguments.audit)?;
-    let mut world = World::new(cloud, controller)?;
     world.load(measurements)?;
     world.cold_start(measurements)?;
+    if arguments.switches.len() > 1 {
+        let held = world.held()?;
+        first.get_or_insert_with(|| held.clone()).compare(&held)?;
+    }
     let faulty = arguments.faulty.clamp(1, world.cloud.hosts);
     for part in &arguments.parts {
         match part {

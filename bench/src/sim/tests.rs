@@ -2,9 +2,18 @@
 
 use super::agent::Agent;
 use super::book::Book;
+use super::client::plugging;
+use super::counts::{Counts, Tally};
 use super::database::Database;
+use super::held::Held;
+use super::hypervisor::Kind;
+use super::real::flow_count;
 use super::tables::{Change, Tables, refusal};
+use super::tap::Tap;
+use super::wire::{Side, Wire};
 use bytes::{Bytes, BytesMut};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_openflow::session::SessionConfig;
@@ -22,6 +31,9 @@ struct Pair {
     switch: Switch,
     agent: Agent,
     to_controller: BytesMut,
+    /// What a tap between the two counts.
+    tapped: Counts,
+    wires: [Wire; 2],
 }
 
 /// What came out of a comparison.
@@ -38,7 +50,29 @@ impl Pair {
             SwitchConfig { session: SessionConfig::default(), audit_interval: Duration::from_secs(3600), seal: SEAL };
         let mut to_controller = BytesMut::new();
         agent.connect(&mut to_controller);
-        Self { switch: Switch::new(config, Instant::now()), agent, to_controller }
+        let mut pair = Self {
+            switch: Switch::new(config, Instant::now()),
+            agent,
+            to_controller,
+            tapped: Counts::new(),
+            wires: [Side::Controller, Side::Switch].map(Wire::new),
+        };
+        pair.tap(0, &[]);
+        pair
+    }
+
+    /// Hands bytes to the switch, past the tap as what it answers.
+    fn pass(&mut self, to_switch: &[u8]) {
+        let before = self.to_controller.len();
+        self.agent.handle(to_switch, &mut self.to_controller).expect("OpenFlow");
+        self.tap(before, to_switch);
+    }
+
+    fn tap(&mut self, before: usize, to_switch: &[u8]) {
+        for (wire, bytes) in self.wires.iter_mut().zip([to_switch, &self.to_controller[before..]]) {
+            // Messages are cut as they are on their way.
+            bytes.chunks(1_000).for_each(|piece| self.tapped.add(&wire.take(piece).expect("OpenFlow")));
+        }
     }
 
     /// Runs until the switch is known to hold `desired`, and has told how many flows it holds.
@@ -49,7 +83,7 @@ impl Pair {
         for _ in 0..100 {
             let mut to_switch = BytesMut::new();
             self.switch.poll_transmit(now, &mut to_switch);
-            self.agent.handle(&to_switch, &mut self.to_controller).expect("OpenFlow");
+            self.pass(&to_switch);
             self.switch.handle_bytes(now, &self.to_controller.split());
             while let Some(event) = self.switch.poll_event(now) {
                 match event {
@@ -61,7 +95,7 @@ impl Pair {
                     SwitchEvent::Repaired(repair) => repaired = Some(repair),
                     SwitchEvent::Flows(flows) => {
                         let tally = self.agent.tally;
-                        let edits = |tally: super::counts::Tally| tally.flow_mods + tally.group_mods + tally.meter_mods;
+                        let edits = |tally: Tally| tally.flow_mods + tally.group_mods + tally.meter_mods;
                         return Outcome { edits: edits(tally) - edits(before), repair: repaired, flows };
                     }
                     SwitchEvent::Refused(refusal) => panic!("{refusal:?}"),
@@ -131,6 +165,20 @@ fn a_difference_is_found_and_mended() {
     let mended = again.reconcile(&wanted);
     assert_eq!(mended.repair, Some(Repair { missing: 0, altered: 1, foreign: 10, groups: 0 }));
     assert_eq!((mended.edits, mended.flows), (11 + 1, 1_990 + 1));
+}
+
+#[test]
+fn a_tap_counts_what_a_switch_counts() {
+    let mut pair = Pair::connect(Agent::new(Tables::new(Arc::new(Book::default()))));
+    // It is said before a switch counts anything, and the tap alone sees that a connection was made.
+    let hello = pair.to_controller.len() as u64;
+    pair.reconcile(&desired());
+    pair.pass(edit(FlowEdit::RemoveBucket { group: GroupId(9), bucket: BucketId(1) }).message());
+    let counted = pair.agent.tally;
+    assert_eq!(pair.tapped.now(), Tally { told_bytes: counted.told_bytes + hello, connections: 1, ..counted });
+    let edits = (counted.flow_mods, counted.group_mods, counted.meter_mods, counted.refusals);
+    assert_eq!(edits, (2_001, 2, 1, 1));
+    assert!(counted.commits > 0 && counted.reads > 0 && counted.inspections > 0);
 }
 
 fn changes(book: &Book, edits: &[FlowEdit]) -> Vec<Change> {
@@ -207,7 +255,8 @@ fn weir_sets_the_database_up_and_hears_of_vifs() {
     let now = Instant::now();
     let mut database = Database::new(4, "h4", "10.100.0.5");
     let port = "11111111-2222-4333-8444-555555555555";
-    assert_eq!(database.plug("tap1", port, &mut Vec::new()), 1);
+    let vif = |name: &str| [(name.to_owned(), port.to_owned())];
+    assert_eq!(database.plug(&vif("tap1"), &mut Vec::new()), [1]);
     let wanted = Wanted {
         controller: "tcp:127.0.0.1:6653".to_owned(),
         inactivity_probe: None,
@@ -244,7 +293,7 @@ fn weir_sets_the_database_up_and_hears_of_vifs() {
     assert_eq!(database.controller_of("br-tun"), Some("tcp:127.0.0.1:6653"));
     assert_ne!(database.datapath_of("br-int"), database.datapath_of("br-tun"));
     let mut notices = Vec::new();
-    assert_eq!(database.plug("tap2", port, &mut notices), 2);
+    assert_eq!(database.plug(&vif("tap2"), &mut notices), [2]);
     session.handle_bytes(now, &notices);
     while let Some(event) = session.poll_event() {
         if let Event::Update(rows) = event {
@@ -253,4 +302,56 @@ fn weir_sets_the_database_up_and_hears_of_vifs() {
     }
     let vifs: Vec<_> = mirror.interface_facts().map(|fact| (fact.name.as_str(), fact.ofport)).collect();
     assert_eq!(vifs, [("tap1", Some(1)), ("tap2", Some(2))]);
+}
+
+#[test]
+fn a_tap_passes_on_what_is_said_and_can_be_cut() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let controller = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = controller.local_addr().unwrap();
+    let counts = Arc::new(Counts::new());
+    let tap = Tap::start(&runtime, address, &counts).unwrap();
+    let mut switch = TcpStream::connect((super::tap::ADDRESS, address.port())).unwrap();
+    let (mut passed, _) = controller.accept().unwrap();
+    // An echo request and an error.
+    let (question, complaint) = ([6, 2, 0, 8, 0, 0, 0, 1], [6, 1, 0, 12, 0, 0, 0, 2, 0, 1, 0, 1]);
+    let mut heard = [0; 12];
+    passed.write_all(&question).unwrap();
+    switch.read_exact(&mut heard[..8]).unwrap();
+    assert_eq!(heard[..8], question);
+    switch.write_all(&complaint).unwrap();
+    passed.read_exact(&mut heard).unwrap();
+    assert_eq!(heard, complaint);
+    let expected = Tally { bytes: 8, messages: 1, told_bytes: 12, refusals: 1, ..Tally::default() };
+    assert_eq!(counts.now(), expected);
+    tap.cut();
+    assert_eq!((switch.read(&mut heard).unwrap(), passed.read(&mut heard).unwrap()), (0, 0));
+}
+
+#[test]
+fn vifs_are_plugged_in_by_one_transaction() {
+    let ports = ["11111111-2222-4333-8444-555555555555", "21111111-2222-4333-8444-555555555555"].map(str::to_owned);
+    let operations = plugging(&ports);
+    let made = |table: &str| operations.iter().filter(|each| each["op"] == "insert" && each["table"] == table).count();
+    assert_eq!((made("Interface"), made("Port")), (2, 2));
+    assert_eq!(operations[0]["row"]["name"], "tap11111111-22");
+    assert_eq!(operations[0]["row"]["external_ids"][1][0], serde_json::json!(["iface-id", ports[0]]));
+    assert_eq!(operations[4]["mutations"][0][2][1].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn ovs_ofctl_tells_how_many_flows_there_are() {
+    let told = "OFPST_AGGREGATE reply (OF1.5) (xid=0x2): packet_count=0 byte_count=0 flow_count=17\n";
+    assert_eq!(flow_count(told), Some(17));
+    assert_eq!(flow_count("OFPT_ERROR (OF1.5) (xid=0x2): OFPBRC_BAD_TYPE\n"), None);
+}
+
+#[test]
+fn switches_that_hold_something_else_are_named() {
+    let held = |kind, flows: &[[u64; 2]]| Held { kind, flows: flows.to_vec() };
+    let simulated = held(Kind::Simulated, &[[1, 2], [3, 4]]);
+    assert!(simulated.compare(&held(Kind::Real, &[[1, 2], [3, 4]])).is_ok());
+    let error = simulated.compare(&held(Kind::Real, &[[1, 2], [3, 5]])).unwrap_err().to_string();
+    assert!(error.contains("h1 br-tun: simulated 4, real 5") && !error.contains("h0"), "{error}");
+    assert!(simulated.compare(&held(Kind::Real, &[[1, 2]])).is_err());
 }

@@ -5,15 +5,21 @@ use super::caller::Caller;
 use super::cloud::Cloud;
 use super::controller::Controller;
 use super::counts::Counts;
-use super::hypervisor::{Hypervisor, Site, host_name};
+use super::held::Held;
+use super::hypervisor::{Hypervisor, Kind, host_name};
 use super::load::Made;
 use super::progress::Bar;
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use super::simulated::Simulated;
+use super::site::Site;
+use super::tap::Tap;
+use super::usage::Usage;
+use super::watch::Watch;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use weir::cli::lab::Interrupt;
 
 use crate::Failure;
 
@@ -39,41 +45,100 @@ pub(crate) struct World {
     /// What switches were told.
     pub(crate) counts: Arc<Counts>,
     site: Site,
-    gate: watch::Sender<Option<SocketAddr>>,
+    tap: Option<Tap>,
+    /// What can end it all.
+    pub(crate) watch: Watch,
     runtime: Runtime,
 }
 
 impl World {
-    /// A controller without hypervisors.
-    pub(crate) fn new(cloud: Cloud, controller: Controller) -> Result<Self, Failure> {
+    /// A controller without hypervisors. Where it is `tapped`, switches are counted on their way to it.
+    pub(crate) fn new(
+        cloud: Cloud,
+        controller: Controller,
+        kind: Kind,
+        tapped: bool,
+        interrupt: Interrupt,
+    ) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let (gate, opened) = watch::channel(None);
         let counts = Arc::new(Counts::new());
-        let site = Site { book: Arc::new(Book::default()), counts: Arc::clone(&counts), controller: opened };
-        let caller = Caller::new(controller.api);
+        let tap = tapped.then(|| Tap::start(&runtime, controller.openflow, &counts)).transpose()?;
+        let (gate, _) = watch::channel(None);
+        // What simulated switches count themselves does not count where a tap counts it.
+        let own = if tapped { Arc::new(Counts::new()) } else { Arc::clone(&counts) };
+        let site = Site { kind, book: Arc::new(Book::default()), counts: own, gate: Arc::new(gate) };
+        let (caller, watch) = (Caller::new(controller.api), Watch::new(interrupt));
         let (made, hypervisors) = (Made::default(), Vec::new());
-        Ok(Self { cloud, made, controller, hypervisors, caller, counts, site, gate, runtime })
+        Ok(Self { cloud, made, controller, hypervisors, caller, counts, site, tap, watch, runtime })
     }
 
-    /// Starts one more hypervisor with these ports plugged in.
-    pub(crate) fn add_hypervisor(&mut self, ports: &[String]) {
+    /// What the hypervisors are.
+    pub(crate) const fn kind(&self) -> Kind {
+        self.site.kind
+    }
+
+    /// Makes one more hypervisor with these ports plugged in.
+    pub(crate) fn add_hypervisor(&mut self, ports: &[String]) -> Result<(), Failure> {
         let _inside = self.runtime.enter();
+        self.watch.interrupt().check()?;
         let number = self.hypervisors.len();
-        self.hypervisors.push(Hypervisor::start(number, ports, &self.site));
+        self.hypervisors.push(Hypervisor::start(number, ports, &self.site)?);
+        Ok(())
     }
 
     /// Lets hypervisors connect, as the controller is up.
-    pub(crate) fn open(&self) {
-        self.gate.send_replace(Some(self.controller.ovsdb));
+    pub(crate) fn open(&mut self) -> Result<(), Failure> {
+        let controller = self.controller.ovsdb;
+        self.site.gate.send_replace(Some(controller));
+        self.hypervisors.iter_mut().try_for_each(|hypervisor| hypervisor.connect(controller))
     }
 
-    /// Keeps hypervisors from connecting: what they would only find is that there is no controller.
+    /// Keeps hypervisors that are not connected from connecting. Simulated ones would only find that there is no
+    /// controller; real ones that were connected before do find that.
     pub(crate) fn close(&self) {
-        self.gate.send_replace(None);
+        self.site.gate.send_replace(None);
+    }
+
+    /// Plugs VIFs in for ports, each on the hypervisor at its place: those of a hypervisor together.
+    pub(crate) fn plug(&mut self, hosts: &[usize], ports: &[String]) -> Result<(), Failure> {
+        let mut shares: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for (host, port) in hosts.iter().zip(ports) {
+            shares.entry(*host).or_default().push(port.clone());
+        }
+        shares.into_iter().try_for_each(|(host, ports)| self.hypervisors[host].plug(&ports))
+    }
+
+    /// Cuts the OpenFlow connections of all switches.
+    pub(crate) fn cut(&self) {
+        match &self.tap {
+            Some(tap) => tap.cut(),
+            None => self.hypervisors.iter().filter_map(Hypervisor::simulated).for_each(Simulated::cut),
+        }
+    }
+
+    /// What all switches hold.
+    pub(crate) fn held(&self) -> Result<Held, Failure> {
+        let flows = self.hypervisors.iter().map(Hypervisor::flows).collect::<Result<_, _>>()?;
+        Ok(Held { kind: self.kind(), flows })
+    }
+
+    /// The processor time that the hypervisors have taken. That of simulated ones cannot be told from the benchmark's own.
+    pub(crate) fn hypervisors_cpu(&self) -> Result<Duration, Failure> {
+        match self.kind() {
+            Kind::Simulated => Ok(Usage::of(std::process::id())?.cpu),
+            Kind::Real => self.hypervisors.iter().map(Hypervisor::processor).sum(),
+        }
+    }
+
+    /// Pauses between two looks at something, unless the user asked to stop or a hypervisor has died.
+    pub(crate) fn pause(&self, time: Duration) -> Result<(), Failure> {
+        self.watch.check(&self.hypervisors)?;
+        std::thread::sleep(time);
+        Ok(())
     }
 
     /// How long to wait between two looks: a look at a thousand hypervisors costs the controller some milliseconds.
-    fn pause(&self) -> Duration {
+    fn glance(&self) -> Duration {
         Duration::from_millis(if self.hypervisors.len() > 200 { 100 } else { 10 })
     }
 
@@ -86,7 +151,19 @@ impl World {
             if start.elapsed() > PATIENCE {
                 return Err(format!("{what}: some ports stay DOWN").into());
             }
-            std::thread::sleep(self.pause());
+            self.pause(self.glance())?;
+        }
+        Ok(())
+    }
+
+    /// Waits until there were so many connections of switches.
+    pub(crate) fn wait_for_connections(&self, what: &str, connections: u64) -> Result<(), Failure> {
+        let start = Instant::now();
+        while self.counts.now().connections < connections {
+            if start.elapsed() > PATIENCE {
+                return Err(format!("{what}: some switches do not connect").into());
+            }
+            self.pause(Duration::from_millis(1))?;
         }
         Ok(())
     }
@@ -118,7 +195,7 @@ impl World {
             if start.elapsed() > PATIENCE {
                 return Err(format!("{what}: {} of {wanted} switches hold what they should", settled.len()).into());
             }
-            std::thread::sleep(self.pause());
+            self.pause(self.glance())?;
         }
     }
 
@@ -143,14 +220,15 @@ impl World {
     }
 
     /// Waits until no bundle was committed for this long.
-    pub(crate) fn wait_for_quiet(&self, quiet: Duration) {
+    pub(crate) fn wait_for_quiet(&self, quiet: Duration) -> Result<(), Failure> {
         let mut seen = (self.counts.now().commits, Instant::now());
         while seen.1.elapsed() < quiet {
-            std::thread::sleep(Duration::from_millis(1));
+            self.pause(Duration::from_millis(1))?;
             let commits = self.counts.now().commits;
             if commits != seen.0 {
                 seen = (commits, Instant::now());
             }
         }
+        Ok(())
     }
 }

@@ -10,8 +10,8 @@ pub enum LabError {
     /// Not run as root: namespaces, veth pairs and bridges cannot be made.
     #[error("a lab needs root (network namespaces, veth pairs, Open vSwitch); run this with sudo")]
     NotRoot,
-    /// Programs, files or devices that a lab needs and that are not on this machine.
-    #[error("this machine lacks what a lab needs:\n{}\non Debian: apt install {}", .missing.join("\n"), .packages.join(" "))]
+    /// Programs, files or devices that are needed and not on this machine.
+    #[error("this machine lacks what is needed:\n{}\non Debian: apt install {}", .missing.join("\n"), .packages.join(" "))]
     Missing {
         /// One line for each missing thing.
         missing: Vec<String>,

@@ -54,6 +54,7 @@ pub use lease::Lease;
 pub use namespace::{Namespace, veth};
 pub use ping::{Matrix, Outcome, Ping, Probe, Running, echo_requests};
 pub use process::Process;
+pub use requirements::open_vswitch;
 pub use state::{LabName, State};
 pub use tool::Tool;
 pub use underlay::{CONTROLLER, MANAGEMENT, TUNNELS, Underlay};
