@@ -94,7 +94,8 @@ impl From<Failure> for Fault {
         match failure {
             Failure::Rejected(rejection) => rejection.into(),
             Failure::Store(reason) => {
-                tracing::error!(%reason, "a command could not be made durable");
+                // The controller has told it already, once for all that waited.
+                tracing::debug!(%reason, "a command could not be made durable");
                 Self::unavailable("The change could not be stored.")
             }
             Failure::ShuttingDown => Self::unavailable("The controller is shutting down."),

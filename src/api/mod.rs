@@ -25,7 +25,7 @@ mod policy_tests;
 
 pub use backend::{
     AnswerReport, ApiRequest, Backend, DumpFailure, DumpRequest, Explain, ExplainedFlow, Failure, HostReport,
-    LinkState, PortProgress, Progress, SwitchReport,
+    LinkState, PortProgress, Progress, RequestId, SwitchReport,
 };
 pub use caller::{Auth, Caller, Who};
 pub use fault::Fault;

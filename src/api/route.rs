@@ -1,6 +1,6 @@
 //! Which request goes where.
 
-use super::backend::Backend;
+use super::backend::{Backend, RequestId};
 use super::caller::Caller;
 use super::fault::Fault;
 use super::operate::{self, Answer, Scene};
@@ -17,7 +17,6 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
-use uuid::Uuid;
 use weir_model::{AddressGroup, Network, Port, SecurityGroup, SecurityGroupRule, Subnet};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
@@ -42,16 +41,16 @@ async fn front(State(front): State<Arc<Front>>, request: Request) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let id = format!("req-{}", Uuid::new_v4());
+    let id = RequestId::random();
     let project = request.headers().get("x-project-id").and_then(|it| it.to_str().ok()).map(str::to_owned);
-    let mut response = match answer(&front, request).await {
+    let mut response = match answer(&front, id, request).await {
         Ok(answer) => respond(answer),
         Err(fault) => {
             tracing::debug!(request = %id, kind = %fault.kind, message = %fault.message, "refused");
             fault.into_response()
         }
     };
-    tracing::info!(
+    tracing::debug!(
         request = %id,
         %method,
         %path,
@@ -61,7 +60,7 @@ async fn front(State(front): State<Arc<Front>>, request: Request) -> Response {
         micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         "api"
     );
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
@@ -89,7 +88,7 @@ fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Fault> {
     Ok(segments)
 }
 
-async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
+async fn answer(front: &Front, id: RequestId, request: Request) -> Result<Answer, Fault> {
     let (parts, body) = request.into_parts();
     let (method, headers) = (&parts.method, &parts.headers);
     let segments = segments(parts.uri.path())?;
@@ -99,7 +98,7 @@ async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
     let limit = body_max(method, &path, &front.config);
     let bytes = request::body(headers, body, limit, front.config.body_timeout, &mut share).await?;
     let caller = Caller::of(headers, &front.config)?;
-    let scene = Scene { backend: &front.backend, caller: &caller, dns_domain: &front.config.dns_domain };
+    let scene = Scene { request: id, backend: &front.backend, caller: &caller, dns_domain: &front.config.dns_domain };
     let base = || request::base(&parts.uri, headers);
     let ok = |body| Ok(Answer { status: StatusCode::OK, body });
     match path.as_slice() {

@@ -7,6 +7,7 @@ use super::flush::Flushes;
 use super::host::Host;
 use super::progress::{Progress, SwitchId};
 use super::switches::Connection;
+use super::wishes;
 use super::withdrawal::Withdrawals;
 use crate::api::{ApiRequest, Failure};
 use crate::link::ConnectionId;
@@ -94,7 +95,7 @@ impl Controller {
         match self.topology.transact(Request { command: request.command, at }) {
             Ok((topology, commit, outcome)) => {
                 self.topology = topology.clone();
-                batch.push(topology, commit);
+                batch.push(topology, commit, Some(request.id));
                 batch.replies.push((request.reply, outcome));
             }
             // A refusal leaves nothing behind; a client that has gone does not need to hear of it.
@@ -108,7 +109,7 @@ impl Controller {
             self.topology.transact(Request { command, at }).map_err(|rejection| rejection.to_string())?;
         if !commit.changes.is_empty() {
             self.topology = topology.clone();
-            batch.push(topology, commit);
+            batch.push(topology, commit, None);
         }
         Ok(())
     }
@@ -134,9 +135,7 @@ impl Controller {
             let mut edits: BTreeMap<SwitchId, Vec<_>> = BTreeMap::new();
             let applied = self.engine.apply(&commit, &old, &new);
             self.counts.built(applied.rebuilt.len());
-            for unexpressed in applied.unexpressed {
-                tracing::warn!("{unexpressed}");
-            }
+            wishes::tell(&applied.unexpressed, &old);
             for Delta { unit, recipients, bridge, edits: shared, can_wait } in applied.deltas {
                 for key in recipients.iter() {
                     // Who has just been forgotten still loses its flows.
@@ -198,7 +197,7 @@ impl Controller {
             }
         }
         for (name, liveness) in turned {
-            tracing::info!(host = %name, ?liveness, "hypervisor");
+            tracing::info!(host = %name, "hypervisor {}", if liveness == Liveness::Gone { "gone" } else { "connected" });
             if liveness == Liveness::Gone {
                 for switch in self.hosts[&name].unheard_of() {
                     self.ready.extend(self.progress.release(&switch));

@@ -22,10 +22,12 @@ mod event;
 mod explain;
 mod flush;
 mod host;
+mod lives;
 mod progress;
 mod run;
 mod status;
 mod switches;
+mod wishes;
 mod withdrawal;
 
 pub use self::core::Controller;

@@ -117,7 +117,7 @@ impl Controller {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.switch = Some(switch.clone());
         link.connect(id, connection.orders.clone(), &connection.ports);
-        tracing::info!(host = %switch.host, bridge = %switch.bridge, "switch connected");
+        tracing::debug!(host = %switch.host, bridge = %switch.bridge, "switch connected");
         self.comparisons.end(&switch);
         self.comparisons.want(switch.clone());
         if switch.bridge == Bridge::Integration {

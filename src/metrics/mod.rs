@@ -5,12 +5,14 @@
 
 mod counts;
 mod hypervisors;
+mod lines;
 mod page;
 mod queues;
 mod vms;
 
 pub use counts::{Counts, count_requests};
 pub use hypervisors::Hypervisors;
+pub use lines::LostLines;
 pub use page::{Page, router};
 pub use queues::Queues;
 pub use vms::VmQuestions;

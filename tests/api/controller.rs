@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use weir::api::{
     ApiConfig, ApiRequest, Backend, DumpFailure, DumpRequest, ExplainedFlow, Failure, HostReport, PortProgress,
-    Progress, ServerLimits,
+    Progress, RequestId, ServerLimits,
 };
 use weir::store::{Store, Writer};
 use weir_model::{Command, HostName, HypervisorFact, Limits, PortId, Request, Timestamp, Topology};
@@ -117,7 +117,7 @@ impl Controller {
     /// Carries out a command that does not come over the API.
     pub(crate) fn command(&self, command: Command) {
         let (reply, answer) = oneshot::channel();
-        self.commands.blocking_send(ApiRequest { command, reply }).unwrap();
+        self.commands.blocking_send(ApiRequest { id: RequestId::random(), command, reply }).unwrap();
         answer.blocking_recv().unwrap().unwrap();
     }
 
@@ -149,7 +149,7 @@ async fn run(mut queue: mpsc::Receiver<ApiRequest>, writer: Writer, snapshot: Ar
         let mut topology = Topology::clone(&snapshot.load());
         let mut commits = Vec::new();
         let mut replies = Vec::new();
-        for ApiRequest { command, reply } in requests.drain(..) {
+        for ApiRequest { command, reply, .. } in requests.drain(..) {
             let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
             let at = Timestamp(u64::try_from(micros).unwrap());
             let result = match topology.transact(Request { command, at }) {

@@ -257,7 +257,7 @@ fn a_busy_controller_says_when_to_come_back() {
     let client = controller.client();
     let (reply, _answer) = tokio::sync::oneshot::channel();
     let command = weir_model::Command::SetPortStatus(Vec::new());
-    controller.commands.try_send(weir::api::ApiRequest { command, reply }).unwrap();
+    controller.commands.try_send(weir::api::ApiRequest { id: weir::api::RequestId::random(), command, reply }).unwrap();
     let answer = client.post("/v2.0/networks", &json!({"network": {}}));
     assert_eq!(answer.headers["retry-after"], "1");
     answer.fault(503, "HTTPServiceUnavailable", "The controller is busy; try again.");
