@@ -145,8 +145,8 @@ impl Reconciler {
     }
 
     /// Makes the switch forget connections.
-    pub(crate) fn flush(&mut self, now: Instant, ticket: u64, messages: Vec<Message>, session: &mut Session) {
-        self.events.extend(self.flushes.start(now, ticket, messages, session));
+    pub(crate) fn flush(&mut self, ticket: u64, messages: Vec<Message>, session: &mut Session) {
+        self.events.extend(self.flushes.start(ticket, messages, session));
     }
 
     /// Takes what the session tells. What is not about tables is passed on.
@@ -155,7 +155,7 @@ impl Reconciler {
             SessionEvent::Ready { features, ports } => {
                 self.ready = true;
                 self.audit_due = Some(now);
-                if let Err(error) = session.request(now, MultipartRequest::Monitor(vec![MonitorRequest::changes(1)])) {
+                if let Err(error) = session.request(MultipartRequest::Monitor(vec![MonitorRequest::changes(1)])) {
                     self.refuse_bundle("the flow monitor", &error.to_string());
                 }
                 self.events.push_back(SwitchEvent::Ready { features, ports });
@@ -198,7 +198,7 @@ impl Reconciler {
         if !self.ready {
             return;
         }
-        self.start_dump(now, session);
+        self.start_dump(session);
         while self.reading.is_none() && self.in_flight.is_none() {
             if let Some(desired) = self.desired.take() {
                 self.queue.clear();
@@ -255,7 +255,7 @@ impl Reconciler {
         ];
         let mut awaited = Vec::new();
         for request in requests {
-            match session.request(now, request) {
+            match session.request(request) {
                 Ok(xid) => awaited.push(xid),
                 Err(error) => return self.start_over(now, "the request to read back", &error.to_string()),
             }
@@ -395,16 +395,16 @@ impl Reconciler {
     fn count(&mut self, now: Instant, session: &mut Session) {
         self.counted = Some(now);
         if self.counting.is_none() {
-            self.counting = session.request(now, MultipartRequest::TableStats).ok();
+            self.counting = session.request(MultipartRequest::TableStats).ok();
         }
     }
 
-    fn start_dump(&mut self, now: Instant, session: &mut Session) {
+    fn start_dump(&mut self, session: &mut Session) {
         if self.dump.is_some() {
             return;
         }
         let Some(ticket) = self.dumps.front().copied() else { return };
-        if let Ok(xid) = session.request(now, MultipartRequest::Flows(FlowFilter::default())) {
+        if let Ok(xid) = session.request(MultipartRequest::Flows(FlowFilter::default())) {
             self.dumps.pop_front();
             self.dump = Some(Dumping { ticket, xid, flows: Vec::new() });
         }
