@@ -1,5 +1,6 @@
 //! What is done with a resource: the same for all of them, guided by their tables.
 
+use super::admission::Busy;
 use super::attribute::{Attribute, Values, for_create, for_update};
 use super::backend::{ApiRequest, Backend, Failure, RequestId};
 use super::caller::Caller;
@@ -47,7 +48,7 @@ impl Scene<'_> {
         let (reply, answer) = oneshot::channel();
         self.backend.commands.try_send(ApiRequest { id: self.request, command, reply }).map_err(
             |error| match error {
-                TrySendError::Full(_) => Failed::Fault(Fault::unavailable("The controller is busy; try again.")),
+                TrySendError::Full(_) => Failed::Fault(Fault::busy(Busy::Commands)),
                 TrySendError::Closed(_) => Failed::Fault(Failure::ShuttingDown.into()),
             },
         )?;

@@ -87,7 +87,11 @@ pub(super) enum ServeError {
 pub(super) fn run(args: ServeArgs) -> Result<ExitCode, ServeError> {
     let config = args.config()?;
     let log = Log::start(config.levels()?);
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&config, &log))
+    // A list keeps a thread from everything else while it is put together: on a machine with one processor, too, there is
+    // another thread for the controller.
+    let threads = std::thread::available_parallelism()?.get().max(2);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(threads).enable_all().build()?.block_on(serve(&config, &log))
 }
 
 async fn serve(config: &Config, log: &Log) -> Result<ExitCode, ServeError> {

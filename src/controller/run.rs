@@ -7,11 +7,11 @@ use super::core::Controller;
 use super::dump::FinishedDump;
 use super::event::Event;
 use super::lives::Lives;
-use crate::api::{self, ApiConfig, ApiRequest, Backend, DumpRequest, ServerLimits};
+use crate::api::{self, Admission, AdmissionLimits, ApiConfig, ApiRequest, Backend, DumpRequest, ServerLimits};
 use crate::config::Config;
 use crate::link::{openflow, ovsdb, stream};
 use crate::log::Losses;
-use crate::metrics::{self, Hypervisors, LostLines, Page, Queues as Waiting, VmQuestions, count_requests};
+use crate::metrics::{self, Admissions, Hypervisors, LostLines, Page, Queues as Waiting, VmQuestions, count_requests};
 use crate::store::{OpenError, Store, StoreError, Writer};
 use arc_swap::ArcSwap;
 use axum::middleware::from_fn_with_state;
@@ -170,17 +170,22 @@ pub async fn start(config: &Config, losses: Losses) -> Result<Started, StartErro
     let mut api_stop = stopped.clone();
     let api_config = ApiConfig { dns_domain: config.dns_domain.clone(), ..ApiConfig::default() };
     let counts = controller.counts().clone();
-    let router = api::router(backend, api_config).layer(from_fn_with_state(counts.clone(), count_requests));
-    let api = tokio::spawn(api::serve(api_listener, router, ServerLimits::default(), async move {
-        let _ = api_stop.wait_for(|stop| *stop).await;
-    }));
+    let admission = Arc::new(Admission::new(AdmissionLimits::default()));
+    let router = api::router(backend, api_config, Arc::clone(&admission))
+        .layer(from_fn_with_state(counts.clone(), count_requests));
+    let api =
+        tokio::spawn(api::serve(api_listener, router, ServerLimits::default(), Arc::clone(&admission), async move {
+            let _ = api_stop.wait_for(|stop| *stop).await;
+        }));
     if let Some(listener) = metrics_listener {
         let hypervisors = Hypervisors(Arc::new(board.clone()));
         let vms = answers.clone();
         let page = Page::new(&counts, waiting, hypervisors, VmQuestions(move || vms.counts().into()))
-            .with(LostLines(move || losses.count()));
+            .with(LostLines(move || losses.count()))
+            .with(Admissions(admission));
         let mut metrics_stop = stopped.clone();
-        tokio::spawn(api::serve(listener, metrics::router(page), ServerLimits::default(), async move {
+        let readers = Arc::new(Admission::new(AdmissionLimits::default()));
+        tokio::spawn(api::serve(listener, metrics::router(page), ServerLimits::default(), readers, async move {
             let _ = metrics_stop.wait_for(|stop| *stop).await;
         }));
     }

@@ -3,6 +3,7 @@
 //! [`Counts`] is written where things happen and costs an atomic addition each time. What is a state rather than an event,
 //! such as how far a switch is behind, is read when it is asked for.
 
+mod admissions;
 mod counts;
 mod hypervisors;
 mod lines;
@@ -10,6 +11,7 @@ mod page;
 mod queues;
 mod vms;
 
+pub use admissions::Admissions;
 pub use counts::{Counts, count_requests};
 pub use hypervisors::Hypervisors;
 pub use lines::LostLines;
