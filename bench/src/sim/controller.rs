@@ -16,51 +16,53 @@ const TICKS: f64 = 100.0;
 
 /// The controller.
 #[derive(Debug)]
-pub(crate) struct Controller {
+pub struct Controller {
     program: PathBuf,
     directory: PathBuf,
     /// Where its API listens.
-    pub(crate) api: SocketAddr,
+    pub api: SocketAddr,
     openflow: SocketAddr,
     /// Where it takes databases.
-    pub(crate) ovsdb: SocketAddr,
+    pub ovsdb: SocketAddr,
+    /// Where it tells how it is.
+    pub metrics: SocketAddr,
     child: Child,
 }
 
 /// What the process has used.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Processor time.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
     /// Resident memory in bytes.
-    pub(crate) resident: u64,
+    pub resident: u64,
     /// The most resident memory since the last [`Controller::forget_peak`].
-    pub(crate) peak: u64,
+    pub peak: u64,
 }
 
 impl Controller {
     /// Starts a controller that keeps its state below `directory`, and waits until its API answers. It compares switches
     /// at intervals of `audit_s` seconds.
-    pub(crate) fn start(program: PathBuf, directory: &Path, audit_s: u64) -> Result<Self, Failure> {
+    pub fn start(program: PathBuf, directory: &Path, audit_s: u64) -> Result<Self, Failure> {
         std::fs::write(directory.join(CONFIG), format!("audit_interval_s = {audit_s}\n"))?;
-        let [api, openflow, ovsdb] = free_addresses()?;
+        let [api, openflow, ovsdb, metrics] = free_addresses()?;
         let directory = directory.to_owned();
-        let child = spawn(&program, &directory, [api, openflow, ovsdb])?;
-        let mut controller = Self { program, directory, api, openflow, ovsdb, child };
+        let child = spawn(&program, &directory, [api, openflow, ovsdb, metrics])?;
+        let mut controller = Self { program, directory, api, openflow, ovsdb, metrics, child };
         controller.wait()?;
         Ok(controller)
     }
 
     /// Ends it without a warning.
-    pub(crate) fn kill(&mut self) -> Result<(), Failure> {
+    pub fn kill(&mut self) -> Result<(), Failure> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
     /// Starts it anew with the state and the addresses that it had, and waits until its API answers.
-    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
-        self.child = spawn(&self.program, &self.directory, [self.api, self.openflow, self.ovsdb])?;
+    pub fn restart(&mut self) -> Result<(), Failure> {
+        self.child = spawn(&self.program, &self.directory, [self.api, self.openflow, self.ovsdb, self.metrics])?;
         self.wait()
     }
 
@@ -84,7 +86,7 @@ impl Controller {
     }
 
     /// What the process has used so far.
-    pub(crate) fn usage(&self) -> Result<Usage, Failure> {
+    pub fn usage(&self) -> Result<Usage, Failure> {
         let pid = self.child.id();
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
         // The name, in parentheses, may have blanks; the fields after it have numbers from 3 on.
@@ -104,7 +106,7 @@ impl Controller {
     }
 
     /// Lets the peak of its memory begin anew.
-    pub(crate) fn forget_peak(&self) -> Result<(), Failure> {
+    pub fn forget_peak(&self) -> Result<(), Failure> {
         Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
     }
 }
@@ -123,12 +125,13 @@ const CONFIG: &str = "weir.toml";
 /// The file that its log goes to.
 const LOG: &str = "weir.log";
 
-fn spawn(program: &Path, directory: &Path, [api, openflow, ovsdb]: [SocketAddr; 3]) -> Result<Child, Failure> {
+fn spawn(program: &Path, directory: &Path, [api, openflow, ovsdb, metrics]: [SocketAddr; 4]) -> Result<Child, Failure> {
     let log = File::options().create(true).append(true).open(directory.join(LOG))?;
     let mut command = Command::new(program);
     command
         .args(["serve", "--auth", "none", "--advertise", "127.0.0.1"])
         .args(["--api", &api.to_string(), "--openflow", &openflow.to_string(), "--ovsdb", &ovsdb.to_string()])
+        .args(["--metrics", &metrics.to_string()])
         .arg("--data-dir")
         .arg(directory)
         .arg("--config")

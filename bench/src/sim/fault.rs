@@ -30,6 +30,7 @@ impl World {
 
     /// All connections are cut again and again; the time counts from the last cut.
     pub(crate) fn storm(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
+        let monitor = self.monitor();
         let measurement = Measurement::begin(self)?;
         for _ in 0..CUTS.0 {
             self.hypervisors.iter().for_each(Hypervisor::cut);
@@ -38,7 +39,9 @@ impl World {
         let last = measurement.elapsed();
         let reads = self.counts.now().reads + self.switches() / 2;
         self.wait("storm", reads)?;
-        measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)
+        measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)?;
+        measurements.tell(self, "storm", &monitor.end()?);
+        Ok(())
     }
 
     /// Some hypervisors' switches read slowly while a network of a thousand ports is made on all.
@@ -49,6 +52,7 @@ impl World {
         self.caller.create(&project, "subnet", &subnet)?;
         let hosts = self.large_hosts();
         let bar = Bar::new("ports while some are slow", hosts.len());
+        let monitor = self.monitor();
         let measurement = Measurement::begin(self)?;
         self.hypervisors.iter().take(faulty).for_each(Hypervisor::slow_down);
         let ports = create_ports(&self.caller, &project, &network, &hosts, &json!({}), &bar)?;
@@ -61,6 +65,8 @@ impl World {
         measurements.end(self, what, &measurement, measurement.elapsed(), None)?;
         self.wait("slow switches", 0)?;
         let what = "1,000 ports, some slow: ACTIVE";
-        measurements.end(self, what, &measurement, measurement.elapsed(), None)
+        measurements.end(self, what, &measurement, measurement.elapsed(), None)?;
+        measurements.tell(self, "some slow", &monitor.end()?);
+        Ok(())
     }
 }

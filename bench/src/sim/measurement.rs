@@ -2,12 +2,13 @@
 
 use super::controller::Usage;
 use super::counts::Tally;
+use super::monitor::{Range, Seen};
 use super::world::World;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::report::{Report, count_cell, size_cell, time_cell};
+use crate::report::{Report, count_cell, number_cell, size_cell, time_cell};
 
 /// A measurement that has begun.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ impl Measurement {
 #[derive(Debug)]
 pub(crate) struct Measurements {
     report: Report,
+    /// What `/metrics` told meanwhile.
+    told: Report,
 }
 
 impl Measurements {
@@ -68,7 +71,8 @@ impl Measurements {
             "received",
             "refused",
         ];
-        Self { report: Report::new("sim: a controller process and simulated hypervisors", columns) }
+        let told = Report::new("sim: what was told meanwhile", ["hosts", "what", "series", "first", "last", "most"]);
+        Self { report: Report::new("sim: a controller process and simulated hypervisors", columns), told }
     }
 
     /// Ends a measurement that took `time`; of several runs that is the median, and `worst` one of the worst.
@@ -109,8 +113,33 @@ impl Measurements {
         Ok(())
     }
 
+    /// Adds what `/metrics` told while something was measured. What was nothing all the time is left out.
+    pub(crate) fn tell(&mut self, world: &World, what: &str, seen: &Seen) {
+        for (series, range) in seen.iter().filter(|(_, range)| range.most > 0.0) {
+            let mut row = vec![
+                count_cell(world.cloud.hosts),
+                (what.into(), what.into()),
+                (series.clone(), series.as_str().into()),
+            ];
+            row.extend([range.first, range.last, range.most].map(|value| number_cell(value, 0)));
+            self.told.row(row);
+        }
+    }
+
+    /// Adds what was counted on this side meanwhile.
+    pub(crate) fn tell_counts(&mut self, world: &World, what: &str, counts: &[(&str, u64)]) {
+        let seen = counts.iter().map(|(series, count)| {
+            let count = *count as f64;
+            ((*series).to_owned(), Range { first: 0.0, last: count, most: count })
+        });
+        self.tell(world, what, &seen.collect());
+    }
+
     /// Prints it.
     pub(crate) fn print(&self, json: bool) {
         self.report.print(json);
+        if !self.told.is_empty() {
+            self.told.print(json);
+        }
     }
 }

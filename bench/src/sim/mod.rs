@@ -19,11 +19,13 @@ mod course;
 mod database;
 mod entry;
 mod fault;
+mod flood;
 mod hash;
 mod hypervisor;
 mod link;
 mod load;
 mod measurement;
+mod monitor;
 mod progress;
 mod tables;
 mod world;
@@ -31,8 +33,10 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use caller::Caller;
+pub use controller::{Controller, Usage};
+
 use cloud::Cloud;
-use controller::Controller;
 use measurement::Measurements;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -94,6 +98,8 @@ enum Part {
     Mute,
     /// Connections are cut again and again (not by default)
     Storm,
+    /// Clients ask the API as much as they can (not by default)
+    Flood,
     /// Hypervisors read slowly from now on: the last part (not by default)
     Slow,
 }
@@ -151,10 +157,11 @@ fn measure(
         match part {
             Part::Restart => world.restart(measurements)?,
             Part::Reconnect => world.reconnect(measurements)?,
-            Part::Port => world.one_port(arguments.runs.max(1), measurements)?,
+            Part::Port => world.one_port("", arguments.runs.max(1), measurements)?,
             Part::Large => world.large_network(measurements)?,
             Part::Join => world.join(measurements)?,
             Part::Mute => world.mute(faulty, measurements)?,
+            Part::Flood => world.flood(arguments.runs.max(1), measurements)?,
             Part::Storm => world.storm(measurements)?,
             Part::Slow => world.slow_down(faulty, measurements)?,
             Part::Idle => world.idle(Duration::from_secs(arguments.idle), measurements)?,

@@ -7,6 +7,7 @@ use super::controller::Controller;
 use super::counts::Counts;
 use super::hypervisor::{Hypervisor, Site, host_name};
 use super::load::Made;
+use super::monitor::Monitor;
 use super::progress::Bar;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -70,6 +71,11 @@ impl World {
     /// Keeps hypervisors from connecting: what they would only find is that there is no controller.
     pub(crate) fn close(&self) {
         self.gate.send_replace(None);
+    }
+
+    /// Begins to note what the controller tells of itself.
+    pub(crate) fn monitor(&self) -> Monitor {
+        Monitor::begin(self.controller.metrics)
     }
 
     /// How long to wait between two looks: a look at a thousand hypervisors costs the controller some milliseconds.
