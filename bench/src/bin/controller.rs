@@ -173,7 +173,7 @@ impl World {
     fn call(&mut self, command: Command) -> Result<(), Failure> {
         let (reply, mut answer) = oneshot::channel();
         self.tell(|controller, batch, _| {
-            controller.api(batch, ApiRequest { id: RequestId::random(), command, reply }, Timestamp(0))
+            controller.api(batch, ApiRequest { id: RequestId::random(), command, reply }, Timestamp(0));
         });
         answer.try_recv()?.map(drop).map_err(|failure| failure.to_string().into())
     }
