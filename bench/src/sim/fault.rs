@@ -32,13 +32,13 @@ impl World {
     pub(crate) fn storm(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
         let monitor = self.monitor();
         let measurement = Measurement::begin(self)?;
+        let (mut last, mut reads) = (Duration::ZERO, 0);
         for _ in 0..CUTS.0 {
-            self.hypervisors.iter().for_each(Hypervisor::cut);
             std::thread::sleep(CUTS.1);
+            (last, reads) = (measurement.elapsed(), self.counts.now().reads);
+            self.hypervisors.iter().for_each(Hypervisor::cut);
         }
-        let last = measurement.elapsed();
-        let reads = self.counts.now().reads + self.switches() / 2;
-        self.wait("storm", reads)?;
+        self.wait("storm", reads + self.switches())?;
         measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)?;
         measurements.tell(self, "storm", &monitor.end()?);
         Ok(())
