@@ -63,10 +63,16 @@ impl Lives {
             _ => return,
         };
         tracing::debug!(id = %vif.port, host = vif.host.as_str(), interface = vif.interface, "port {what}");
-        if diff.after.is_some() {
-            self.waits.entry(vif.port).or_default().plugged = Some(now);
-        } else if let Some(wait) = self.waits.get_mut(&vif.port) {
-            wait.plugged = None;
+        let plugged = diff.after.is_some().then_some(now);
+        self.note(vif.port, |wait| wait.plugged = plugged);
+    }
+
+    /// Notes something of a port, and forgets what says nothing any more.
+    fn note(&mut self, port: PortId, change: impl FnOnce(&mut Wait)) {
+        let mut wait = self.waits.remove(&port).unwrap_or_default();
+        change(&mut wait);
+        if wait.bound.is_some() || wait.plugged.is_some() {
+            self.waits.insert(port, wait);
         }
     }
 
@@ -80,8 +86,7 @@ impl Lives {
         let host = port.binding.host.as_ref().map(HostName::as_str);
         let before = diff.before.as_deref();
         if before.and_then(|before| before.binding.host.as_ref()) != port.binding.host.as_ref() {
-            let wait = self.waits.entry(port.id).or_default();
-            wait.bound = host.is_some().then_some(now);
+            self.note(port.id, |wait| wait.bound = host.is_some().then_some(now));
             if before.is_some() {
                 let what = if host.is_some() { "bound" } else { "no longer bound" };
                 tracing::info!(id = %port.id, host, request = cause.map(display), "port {what}");
@@ -240,6 +245,13 @@ mod tests {
         let patch = Box::new(PortPatch { binding_host: Some(Some("h2".into())), ..PortPatch::default() });
         told.carry_out(Command::UpdatePort { id: port, patch, if_revision: None }, Some(request));
         assert_eq!(told.take(), [line(&format!(r#"port bound id=PORT host="h2" request={request}"#))]);
+        // A VIF of a port that is not known, or not any more, is forgotten as it goes.
+        let unknown = PortId(Uuid::from_u128(3));
+        let vif = Vif { host: "h1".into(), port: unknown, interface: "tap9".to_owned(), ofport: 9 };
+        told.carry_out(Command::ObserveVif(vif), None);
+        assert!(told.lives.waits.contains_key(&unknown));
+        told.carry_out(Command::ForgetVif { host: "h1".into(), port: unknown }, None);
+        assert!(!told.lives.waits.contains_key(&unknown));
         told.carry_out(Command::DeletePort { id: port, if_revision: None }, None);
         assert_eq!(told.take(), [line(r#"port deleted id=PORT project="p\n" name="""#)]);
         assert!(told.lives.waits.is_empty());

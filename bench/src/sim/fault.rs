@@ -15,6 +15,9 @@ use crate::Failure;
 /// How often connections are cut, and how long they are left alone in between.
 const CUTS: (u32, Duration) = (20, Duration::from_millis(200));
 
+/// Ports of the slow hypervisor that joins.
+const JOINING: usize = 100;
+
 /// The project of the network that is made meanwhile.
 const PROJECT: usize = (1 << 20) + 1;
 
@@ -44,7 +47,7 @@ impl World {
         Ok(())
     }
 
-    /// Some hypervisors' switches read slowly while a network of a thousand ports is made on all.
+    /// Some hypervisors' switches read slowly while a network of a thousand ports is made on all; then a slow one joins.
     pub(crate) fn slow_down(&mut self, faulty: usize, measurements: &mut Measurements) -> Result<(), Failure> {
         let project = project(PROJECT);
         let network = id(&self.caller.create(&project, "network", &json!({"name": "meanwhile"}))?)?;
@@ -66,6 +69,18 @@ impl World {
         self.wait("slow switches", 0)?;
         let what = "1,000 ports, some slow: ACTIVE";
         measurements.end(self, what, &measurement, measurement.elapsed(), None)?;
+
+        // One that knows nothing yet is told all in one piece.
+        let bar = Bar::new("ports of a slow hypervisor that joins", JOINING);
+        let host = self.hypervisors.len();
+        let ports = create_ports(&self.caller, &project, &network, &[host; JOINING], &json!({}), &bar)?;
+        drop(bar);
+        let reads = self.counts.now().reads + 2;
+        let measurement = Measurement::begin(self)?;
+        self.add_hypervisor(&ports);
+        self.hypervisors[host].slow_down();
+        self.wait("a slow hypervisor", reads)?;
+        measurements.end(self, "one slow hypervisor joins", &measurement, measurement.elapsed(), None)?;
         measurements.tell(self, "some slow", &monitor.end()?);
         Ok(())
     }

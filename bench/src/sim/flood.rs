@@ -41,6 +41,9 @@ const SLOWNESS: Duration = Duration::from_millis(100);
 /// How long a client whose connection has ended waits until it comes again.
 const AGAIN: Duration = Duration::from_millis(10);
 
+/// The status of who is turned away.
+const BUSY: u16 = 503;
+
 /// What the crowd was answered.
 #[derive(Debug, Default)]
 struct Answers {
@@ -55,8 +58,8 @@ impl Answers {
     fn count(&self, status: u16, retry_after: bool) {
         let counter = match status {
             200..300 => &self.done,
-            503 if retry_after => &self.told_when,
-            503 => &self.turned_away,
+            BUSY if retry_after => &self.told_when,
+            BUSY => &self.turned_away,
             _ => &self.refused,
         };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -137,10 +140,11 @@ async fn come(kind: &Kind, from: SocketAddr, api: SocketAddr, answers: &Answers)
     match kind {
         Kind::Writer => loop {
             let create = request("POST", "/v2.0/networks", r#"{"network": {"name": "flood"}}"#);
-            let made = ask(&mut connection, &create, answers).await?;
-            if let Some(id) = id_in(&made) {
-                ask(&mut connection, &request("DELETE", &format!("/v2.0/networks/{id}"), ""), answers).await?;
-            }
+            let (_, made) = ask(&mut connection, &create, answers).await?;
+            let Some(id) = id_in(&made) else { continue };
+            // What is left behind would count as memory that the flood takes.
+            let delete = request("DELETE", &format!("/v2.0/networks/{id}"), "");
+            while ask(&mut connection, &delete, answers).await?.0 == BUSY {}
         },
         Kind::Reader(list) => loop {
             ask(&mut connection, list, answers).await?;
@@ -165,8 +169,8 @@ fn request(method: &str, path: &str, body: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: x\r\nX-Project-Id: flood\r\nContent-Length: {length}\r\n\r\n{body}")
 }
 
-/// Sends a request and reads the answer's body.
-async fn ask(connection: &mut BufReader<TcpStream>, request: &str, answers: &Answers) -> io::Result<Vec<u8>> {
+/// Sends a request; the answer's status and body.
+async fn ask(connection: &mut BufReader<TcpStream>, request: &str, answers: &Answers) -> io::Result<(u16, Vec<u8>)> {
     connection.write_all(request.as_bytes()).await?;
     let (mut status, mut length, mut retry_after) = (0, 0, false);
     loop {
@@ -188,7 +192,7 @@ async fn ask(connection: &mut BufReader<TcpStream>, request: &str, answers: &Ans
     let mut body = vec![0; length];
     connection.read_exact(&mut body).await?;
     answers.count(status, retry_after);
-    Ok(body)
+    Ok((status, body))
 }
 
 /// The id of the object in an answer.
