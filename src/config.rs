@@ -1,5 +1,6 @@
 //! What an operator may set: the file, and the command line over it.
 
+use crate::log::{BadLevels, Levels};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -43,6 +44,8 @@ pub struct Config {
     pub host_grace_s: u64,
     /// Seconds between two comparisons of a switch with what it should hold.
     pub audit_interval_s: u64,
+    /// What is logged: a level, and others for some modules, as in `info,weir::api=debug`.
+    pub log: String,
 }
 
 /// How callers of the API are told apart.
@@ -112,6 +115,7 @@ impl Default for Config {
             dhcp_lease_s: 86_400,
             host_grace_s: 15,
             audit_interval_s: 60,
+            log: "info".into(),
         }
     }
 }
@@ -155,12 +159,21 @@ impl Config {
         if self.audit_interval_s == 0 {
             return bad("audit_interval_s", "must be at least 1".into());
         }
+        self.levels()?;
         for target in &self.ovsdb_dial {
             if !(target.starts_with("tcp:") || target.starts_with("ssl:")) {
                 return bad("ovsdb_dial", format!("'{target}' is neither tcp:ADDRESS:PORT nor ssl:ADDRESS:PORT"));
             }
         }
         Ok(())
+    }
+
+    /// What is logged.
+    ///
+    /// # Errors
+    /// A level is none, or a module is not one of Weir's.
+    pub fn levels(&self) -> Result<Levels, ConfigError> {
+        self.log.parse().map_err(|error: BadLevels| ConfigError::Value { key: "log", reason: error.to_string() })
     }
 
     /// How long a hypervisor may be silent before it is taken as gone.

@@ -5,5 +5,6 @@ pub mod cli;
 pub mod config;
 pub mod controller;
 pub mod link;
+pub mod log;
 pub mod metrics;
 pub mod store;

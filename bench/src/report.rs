@@ -65,6 +65,11 @@ impl Report {
         self.rows.push(cells.into_iter().collect());
     }
 
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Prints it.
     pub fn print(&self, json: bool) {
         if json {

@@ -44,9 +44,9 @@ fn shake_hands(session: &mut Session, now: Instant) {
     assert!(session.is_ready());
     let edits = [Flow::new(TableId(0), 1, Match::new()), Flow::new(TableId(1), 1, Match::new())]
         .map(|flow| EncodedEdit::encode(&FlowEdit::AddFlow(flow)).expect("a short edit"));
-    session.bundle(edits.clone()).expect("a session that is ready");
-    session.request(now, MultipartRequest::Flows(FlowFilter::default())).expect("a session that is ready");
-    session.collect(now, MultipartRequest::Desc).expect("a session that is ready");
+    session.bundle(edits.to_vec()).expect("a session that is ready");
+    session.request(MultipartRequest::Flows(FlowFilter::default())).expect("a session that is ready");
+    session.collect(MultipartRequest::Desc).expect("a session that is ready");
     session.send(Message::EchoRequest(Bytes::new())).expect("a session that is ready");
 }
 

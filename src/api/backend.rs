@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 use weir_model::{Command, HostName, Liveness, Outcome, PortId, Rejection, Topology};
 
 /// A command on its way to the controller, and where to answer it.
@@ -14,10 +15,30 @@ use weir_model::{Command, HostName, Liveness, Outcome, PortId, Rejection, Topolo
 /// The answer comes after the command is durable, or not at all when the controller ends.
 #[derive(Debug)]
 pub struct ApiRequest {
+    /// Which request asks it.
+    pub id: RequestId,
     /// What is asked.
     pub command: Command,
     /// Who waits for the answer; gone when the client has gone.
     pub reply: oneshot::Sender<Result<Outcome, Failure>>,
+}
+
+/// What tells a request from all others: its answer has it as `X-Openstack-Request-Id`, and the log names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestId(Uuid);
+
+impl RequestId {
+    /// One that no other request has.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "req-{}", self.0)
+    }
 }
 
 /// Why a command was not carried out.

@@ -1,5 +1,6 @@
 //! Errors as clients of Neutron know them.
 
+use super::admission::Busy;
 use super::backend::Failure;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -20,12 +21,21 @@ pub struct Fault {
     pub detail: String,
     /// Seconds after which to try again.
     pub retry_after: Option<u16>,
+    /// Why the request is turned away until then, if it is because of how many there are.
+    pub busy: Option<Busy>,
 }
 
 impl Fault {
     /// A fault with nothing but a name and a sentence.
     pub fn new(status: StatusCode, kind: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self { status, kind: kind.into(), message: message.into(), detail: String::new(), retry_after: None }
+        Self {
+            status,
+            kind: kind.into(),
+            message: message.into(),
+            detail: String::new(),
+            retry_after: None,
+            busy: None,
+        }
     }
 
     /// 400 with a sentence of its own.
@@ -76,7 +86,12 @@ impl Fault {
         )
     }
 
-    /// 503 while the controller is behind or ending.
+    /// 503 while there is too much to do.
+    pub fn busy(busy: Busy) -> Self {
+        Self { busy: Some(busy), ..Self::unavailable(busy.message()) }
+    }
+
+    /// 503 while the controller cannot do it.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "HTTPServiceUnavailable", message) }
     }
@@ -94,7 +109,8 @@ impl From<Failure> for Fault {
         match failure {
             Failure::Rejected(rejection) => rejection.into(),
             Failure::Store(reason) => {
-                tracing::error!(%reason, "a command could not be made durable");
+                // The controller has told it already, once for all that waited.
+                tracing::debug!(%reason, "a command could not be made durable");
                 Self::unavailable("The change could not be stored.")
             }
             Failure::ShuttingDown => Self::unavailable("The controller is shutting down."),

@@ -4,12 +4,14 @@
 //! done with them (`operate`) is the same for all. Reads come from a snapshot; commands go to the controller, which
 //! answers once they are durable. The controller publishes the new snapshot before it answers.
 
+mod admission;
 mod attribute;
 mod backend;
 mod caller;
 mod extension;
 mod fault;
 mod operate;
+mod places;
 mod query;
 mod request;
 mod resource;
@@ -23,9 +25,10 @@ mod weir;
 #[cfg(test)]
 mod policy_tests;
 
+pub use admission::{Admission, AdmissionLimits, Busy};
 pub use backend::{
     AnswerReport, ApiRequest, Backend, DumpFailure, DumpRequest, Explain, ExplainedFlow, Failure, HostReport,
-    LinkState, PortProgress, Progress, SwitchReport,
+    LinkState, PortProgress, Progress, RequestId, SwitchReport,
 };
 pub use caller::{Auth, Caller, Who};
 pub use fault::Fault;

@@ -1,7 +1,8 @@
 //! What is done with a resource: the same for all of them, guided by their tables.
 
+use super::admission::Busy;
 use super::attribute::{Attribute, Values, for_create, for_update};
-use super::backend::{ApiRequest, Backend, Failure};
+use super::backend::{ApiRequest, Backend, Failure, RequestId};
 use super::caller::Caller;
 use super::fault::Fault;
 use super::query::{Parameters, Query, fields, link};
@@ -31,6 +32,7 @@ pub(crate) struct Answer {
 /// What an operation needs to know besides the request.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
+    pub(crate) request: RequestId,
     pub(crate) backend: &'a Backend,
     pub(crate) caller: &'a Caller,
     pub(crate) dns_domain: &'a str,
@@ -44,10 +46,12 @@ impl Scene<'_> {
     /// Hands a command to the controller and waits for its answer.
     pub(crate) async fn submit(&self, command: Command) -> Result<Outcome, Failed> {
         let (reply, answer) = oneshot::channel();
-        self.backend.commands.try_send(ApiRequest { command, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => Failed::Fault(Fault::unavailable("The controller is busy; try again.")),
-            TrySendError::Closed(_) => Failed::Fault(Failure::ShuttingDown.into()),
-        })?;
+        self.backend.commands.try_send(ApiRequest { id: self.request, command, reply }).map_err(
+            |error| match error {
+                TrySendError::Full(_) => Failed::Fault(Fault::busy(Busy::Commands)),
+                TrySendError::Closed(_) => Failed::Fault(Failure::ShuttingDown.into()),
+            },
+        )?;
         match answer.await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(Failure::Rejected(rejection))) => Err(Failed::Rejected(rejection)),

@@ -1,6 +1,6 @@
 //! What callers who are not admin see and may do.
 
-use super::backend::{Backend, HostReport, PortProgress, Progress};
+use super::backend::{Backend, HostReport, PortProgress, Progress, RequestId};
 use super::caller::Caller;
 use super::fault::Fault;
 use super::operate::{self, Answer, Scene};
@@ -102,7 +102,7 @@ fn member() -> Caller {
 }
 
 fn in_scene<T>(caller: &Caller, act: impl FnOnce(Scene<'_>) -> T) -> T {
-    act(Scene { backend: &backend(), caller, dns_domain: "" })
+    act(Scene { request: RequestId::random(), backend: &backend(), caller, dns_domain: "" })
 }
 
 fn ids<R: Resource>(caller: &Caller) -> Vec<u128> {

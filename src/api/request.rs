@@ -1,5 +1,6 @@
 //! Parts of a request, with bounds.
 
+use super::admission::Busy;
 use super::fault::Fault;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
@@ -45,7 +46,7 @@ impl Share {
     fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
         let Some(missing) = bytes.checked_sub(self.bytes).filter(|missing| *missing > 0) else { return Ok(()) };
         let kibibytes = u32::try_from(missing.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-        let busy = |_| Fault::unavailable("Too many large requests at a time; try again.");
+        let busy = |_| Fault::busy(Busy::Bodies);
         let more = Arc::clone(&self.ration).try_acquire_many_owned(kibibytes).map_err(busy)?;
         match &mut self.taken {
             Some(taken) => taken.merge(more),

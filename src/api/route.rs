@@ -1,15 +1,16 @@
 //! Which request goes where.
 
-use super::backend::Backend;
+use super::admission::Admission;
+use super::backend::{Backend, RequestId};
 use super::caller::Caller;
 use super::fault::Fault;
 use super::operate::{self, Answer, Scene};
+use super::places::Peer;
 use super::query::{Parameters, decoded};
 use super::request::Ration;
 use super::resource::{Resource, Tagged};
 use super::{ApiConfig, extension, request, tags, version, weir};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +18,6 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
-use uuid::Uuid;
 use weir_model::{AddressGroup, Network, Port, SecurityGroup, SecurityGroupRule, Subnet};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-openstack-request-id");
@@ -29,12 +29,13 @@ struct Front {
     backend: Backend,
     config: ApiConfig,
     ration: Ration,
+    admission: Arc<Admission>,
 }
 
 /// The API as a service. Every path is answered, errors included, in JSON.
-pub fn router(backend: Backend, config: ApiConfig) -> Router {
+pub fn router(backend: Backend, config: ApiConfig, admission: Arc<Admission>) -> Router {
     let ration = Ration::new(config.bodies_max);
-    Router::new().fallback(front).with_state(Arc::new(Front { backend, config, ration }))
+    Router::new().fallback(front).with_state(Arc::new(Front { backend, config, ration, admission }))
 }
 
 /// Gives every answer its id and its line in the log.
@@ -42,16 +43,19 @@ async fn front(State(front): State<Arc<Front>>, request: Request) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let id = format!("req-{}", Uuid::new_v4());
+    let id = RequestId::random();
     let project = request.headers().get("x-project-id").and_then(|it| it.to_str().ok()).map(str::to_owned);
-    let mut response = match answer(&front, request).await {
-        Ok(answer) => respond(answer),
-        Err(fault) => {
-            tracing::debug!(request = %id, kind = %fault.kind, message = %fault.message, "refused");
-            fault.into_response()
+    let peer = request.extensions().get::<Peer>().cloned();
+    let peer = peer.unwrap_or_else(|| Peer::unknown(&front.admission));
+    let answered = answer(&front, &peer, id, request).await.and_then(|answer| respond(&front, &peer, answer));
+    let mut response = answered.unwrap_or_else(|fault| {
+        tracing::debug!(request = %id, kind = %fault.kind, message = %fault.message, "refused");
+        if let Some(busy) = fault.busy {
+            front.admission.turn_away(busy);
         }
-    };
-    tracing::info!(
+        fault.into_response()
+    });
+    tracing::debug!(
         request = %id,
         %method,
         %path,
@@ -61,20 +65,20 @@ async fn front(State(front): State<Arc<Front>>, request: Request) -> Response {
         micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
         "api"
     );
-    if let Ok(id) = HeaderValue::from_str(&id) {
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
 }
 
-fn respond(answer: Answer) -> Response {
+fn respond(front: &Front, peer: &Peer, answer: Answer) -> Result<Response, Fault> {
     if answer.status == StatusCode::NO_CONTENT {
-        return answer.status.into_response();
+        return Ok(answer.status.into_response());
     }
-    let mut response = Response::new(Body::from(answer.body));
+    let mut response = Response::new(front.admission.answer(&peer.client, answer.body)?);
     *response.status_mut() = answer.status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
+    Ok(response)
 }
 
 /// The segments of a path, decoded; empty ones at the end do not count.
@@ -89,7 +93,7 @@ fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, Fault> {
     Ok(segments)
 }
 
-async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
+async fn answer(front: &Front, peer: &Peer, id: RequestId, request: Request) -> Result<Answer, Fault> {
     let (parts, body) = request.into_parts();
     let (method, headers) = (&parts.method, &parts.headers);
     let segments = segments(parts.uri.path())?;
@@ -98,8 +102,12 @@ async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
     let mut share = front.ration.share();
     let limit = body_max(method, &path, &front.config);
     let bytes = request::body(headers, body, limit, front.config.body_timeout, &mut share).await?;
+    // A body that comes slowly keeps nobody from work.
+    let _work = peer.work().ok_or_else(|| Fault::unavailable("The connection is being closed."))?;
+    let _admitted = front.admission.enter(&peer.client)?;
+    let _turn = if puts_together(method, &path) { Some(front.admission.turn(&peer.client).await?) } else { None };
     let caller = Caller::of(headers, &front.config)?;
-    let scene = Scene { backend: &front.backend, caller: &caller, dns_domain: &front.config.dns_domain };
+    let scene = Scene { request: id, backend: &front.backend, caller: &caller, dns_domain: &front.config.dns_domain };
     let base = || request::base(&parts.uri, headers);
     let ok = |body| Ok(Answer { status: StatusCode::OK, body });
     match path.as_slice() {
@@ -137,6 +145,11 @@ async fn answer(front: &Front, request: Request) -> Result<Answer, Fault> {
         }
         _ => Err(Fault::not_found()),
     }
+}
+
+/// Whether the answer is put together from any number of objects.
+fn puts_together(method: &Method, path: &[&str]) -> bool {
+    method == Method::GET && matches!(path, ["v2.0", _] | ["weir", "v1", "hosts"])
 }
 
 /// Bytes of the largest body that is taken.

@@ -1,25 +1,31 @@
 //! Connections, with bounds on how many and on how slow.
 
+use super::admission::Admission;
+use super::places::Places;
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// Bounds on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
-    /// Connections at a time; further ones wait in the system's queue.
+    /// Connections at a time. One more takes the place of one that has no work, or waits in the system's queue.
     pub connections: usize,
     /// Time in which the head of a request must arrive; also how long a connection may idle between requests.
     pub head: Duration,
@@ -51,34 +57,40 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: ServerLimits,
+    admission: Arc<Admission>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut places = Places::new(limits.connections, admission);
+    let mut tasks = JoinSet::new();
+    // The connection that has no place yet. Others wait in the system's queue.
+    let mut next: Option<(TcpStream, IpAddr)> = None;
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
-        let accepted = tokio::select! {
+        tokio::select! {
             () = &mut shutdown => break,
-            accepted = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, listener.accept().await)
-            } => accepted,
-        };
-        let (place, stream) = match accepted {
-            (Ok(place), Ok((stream, _))) => (place, stream),
-            (Err(_), _) => break,
-            (_, Err(error)) => {
-                // Out of descriptors, mostly: those in use must end before there are new ones.
-                tracing::warn!(%error, "a connection could not be accepted");
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+            Some(ended) = tasks.join_next_with_id() => places.vacate(ended.map_or_else(|error| error.id(), |(id, ())| id)),
+            () = places.turned_idle(), if next.is_some() => {}
+            accepted = listener.accept(), if next.is_none() => match accepted {
+                Ok((stream, address)) => next = Some((stream, address.ip().to_canonical())),
+                Err(error) => {
+                    // Out of descriptors, mostly: those in use must end before there are new ones.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            },
+        }
+        let Some((stream, address)) = next.take_if(|_| places.has_room()) else { continue };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection ended at once");
             continue;
         }
-        let service = TowerToHyperService::new(router.clone());
+        let peer = places.peer(address);
+        let (service, seen) = (TowerToHyperService::new(router.clone()), peer.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(seen.clone());
+            service.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.head)
@@ -86,12 +98,12 @@ pub async fn serve(
             .half_close(false)
             .serve_connection(TokioIo::new(Patient::new(stream, limits.stalled)), service);
         let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            let _place = place;
+        let task = tasks.spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection failed");
             }
         });
+        places.take(address, &peer, task);
     }
     drop(listener);
     if timeout(limits.grace, graceful.shutdown()).await.is_err() {

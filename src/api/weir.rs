@@ -1,5 +1,6 @@
 //! `/weir/v1/`: what Neutron has no name for.
 
+use super::admission::Busy;
 use super::backend::{DumpFailure, DumpRequest, ExplainedFlow, HostReport, LinkState};
 use super::fault::Fault;
 use super::operate::{Answer, Scene};
@@ -70,7 +71,7 @@ struct Flows {
 async fn dump(scene: Scene<'_>, host: &str, bridge: &str) -> Result<Answer, Fault> {
     let (reply, answer) = oneshot::channel();
     let request = DumpRequest { host: host.to_owned(), bridge: bridge.to_owned(), reply };
-    let busy = || Fault::unavailable("The controller is busy; try again.");
+    let busy = || Fault::busy(Busy::Dumps);
     scene.backend.dumps.try_send(request).map_err(|_| busy())?;
     match answer.await {
         Ok(Ok(flows)) => ok(&Flows { flows }),

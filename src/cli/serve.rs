@@ -2,14 +2,14 @@
 
 use crate::config::{Auth, Config, ConfigError};
 use crate::controller::{self, StartError};
+use crate::log::Log;
 use clap::Args;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// Arguments of `weir serve`; each goes over the same key of the file.
 #[derive(Debug, Args)]
@@ -44,6 +44,9 @@ pub(super) struct ServeArgs {
     /// Seconds without a session after which a hypervisor is taken as gone [default: 15].
     #[arg(long, value_name = "SECONDS")]
     host_grace_s: Option<u64>,
+    /// What is logged, as in info,weir::api=debug [default: info].
+    #[arg(long, value_name = "LEVELS", env = "WEIR_LOG")]
+    log: Option<String>,
 }
 
 impl ServeArgs {
@@ -59,6 +62,8 @@ impl ServeArgs {
         config.advertise = self.advertise.or(config.advertise);
         config.auth = self.auth.unwrap_or(config.auth);
         config.host_grace_s = self.host_grace_s.unwrap_or(config.host_grace_s);
+        // A variable that is set to nothing is as good as none.
+        config.log = self.log.filter(|levels| !levels.is_empty()).unwrap_or(config.log);
         config.check()?;
         Ok(config)
     }
@@ -81,19 +86,18 @@ pub(super) enum ServeError {
 /// Runs the controller until it is told to stop.
 pub(super) fn run(args: ServeArgs) -> Result<ExitCode, ServeError> {
     let config = args.config()?;
-    let filter = EnvFilter::try_from_env("WEIR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(&config))
+    let log = Log::start(config.levels()?);
+    // A list keeps a thread from everything else while it is put together: on a machine with one processor, too, there is
+    // another thread for the controller.
+    let threads = std::thread::available_parallelism()?.get().max(2);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(threads).enable_all().build()?.block_on(serve(&config, &log))
 }
 
-async fn serve(config: &Config) -> Result<ExitCode, ServeError> {
+async fn serve(config: &Config, log: &Log) -> Result<ExitCode, ServeError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut started = controller::start(config).await?;
+    let mut started = controller::start(config, log.losses()).await?;
     if let Some(address) = started.metrics {
         tracing::info!("metrics are read at http://{address}/metrics");
     }
@@ -108,6 +112,7 @@ async fn serve(config: &Config) -> Result<ExitCode, ServeError> {
     tokio::select! {
         _ = terminate.recv() => tracing::info!("told to terminate"),
         _ = interrupt.recv() => tracing::info!("interrupted"),
+        () = log.tell_losses() => {}
         ended = &mut started.ended => {
             if let Err(error) = ended {
                 tracing::error!(%error, "the controller failed");

@@ -8,6 +8,7 @@ use super::followers::Followers;
 use super::host::Host;
 use super::progress::{Progress, SwitchId};
 use super::switches::Connection;
+use super::wishes;
 use super::withdrawal::Withdrawals;
 use crate::api::{ApiRequest, Failure};
 use crate::link::ConnectionId;
@@ -95,7 +96,7 @@ impl Controller {
         match self.topology.transact(Request { command: request.command, at }) {
             Ok((topology, commit, outcome)) => {
                 self.topology = topology.clone();
-                batch.push(topology, commit);
+                batch.push(topology, commit, Some(request.id));
                 batch.replies.push((request.reply, outcome));
             }
             // A refusal leaves nothing behind; a client that has gone does not need to hear of it.
@@ -109,7 +110,7 @@ impl Controller {
             self.topology.transact(Request { command, at }).map_err(|rejection| rejection.to_string())?;
         if !commit.changes.is_empty() {
             self.topology = topology.clone();
-            batch.push(topology, commit);
+            batch.push(topology, commit, None);
         }
         Ok(())
     }
@@ -137,9 +138,7 @@ impl Controller {
             let is_told = |key| followers.of(key, &self.hosts, &old, &new).is_some();
             let applied = self.engine.apply(&commit, &old, &new, is_told);
             self.counts.built(applied.rebuilt.len());
-            for unexpressed in applied.unexpressed {
-                tracing::warn!("{unexpressed}");
-            }
+            wishes::tell(&applied.unexpressed, &old);
             for Delta { unit, recipients, bridge, edits, change, can_wait } in applied.deltas {
                 for key in recipients.iter() {
                     let follower = followers.of(key, &self.hosts, &old, &new);
@@ -205,7 +204,7 @@ impl Controller {
             }
         }
         for (name, liveness) in turned {
-            tracing::info!(host = %name, ?liveness, "hypervisor");
+            tracing::info!(host = %name, "hypervisor {}", if liveness == Liveness::Gone { "gone" } else { "connected" });
             self.stir(&name);
             self.unsettle_host(&name);
             if self.topology.hypervisor(&name).is_some()

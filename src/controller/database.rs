@@ -26,10 +26,10 @@ impl Controller {
                 }
                 let host = self.hosts.entry(name.clone()).or_insert_with(|| Host::new(name.clone(), now));
                 if let Some(former) = host.database.replace(connection) {
-                    tracing::info!(host = %name, %peer, "database connected anew");
+                    tracing::debug!(host = %name, %peer, "database connected anew");
                     self.databases.remove(&former);
                 } else {
-                    tracing::info!(host = %name, %peer, "database connected");
+                    tracing::debug!(host = %name, %peer, "database connected");
                 }
                 host.interfaces = Some(interfaces.into_iter().map(|fact| (fact.name.clone(), fact)).collect());
                 self.databases.insert(connection, name.clone());

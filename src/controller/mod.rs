@@ -23,10 +23,12 @@ mod explain;
 mod flush;
 mod followers;
 mod host;
+mod lives;
 mod progress;
 mod run;
 mod status;
 mod switches;
+mod wishes;
 mod withdrawal;
 
 pub use self::core::Controller;

@@ -6,10 +6,12 @@ use super::board::Board;
 use super::core::Controller;
 use super::dump::FinishedDump;
 use super::event::Event;
-use crate::api::{self, ApiConfig, ApiRequest, Backend, DumpRequest, ServerLimits};
+use super::lives::Lives;
+use crate::api::{self, Admission, AdmissionLimits, ApiConfig, ApiRequest, Backend, DumpRequest, ServerLimits};
 use crate::config::Config;
 use crate::link::{openflow, ovsdb, stream};
-use crate::metrics::{self, Hypervisors, Page, Queues as Waiting, VmQuestions, count_requests};
+use crate::log::Losses;
+use crate::metrics::{self, Admissions, Hypervisors, LostLines, Page, Queues as Waiting, VmQuestions, count_requests};
 use crate::store::{OpenError, Store, StoreError, Writer};
 use arc_swap::ArcSwap;
 use axum::middleware::from_fn_with_state;
@@ -106,7 +108,7 @@ pub enum StartError {
 ///
 /// # Errors
 /// The state cannot be read, an address cannot be listened on, or the certificates cannot be used.
-pub async fn start(config: &Config) -> Result<Started, StartError> {
+pub async fn start(config: &Config, losses: Losses) -> Result<Started, StartError> {
     let (acceptor, connector) = stream::endpoints(config.tls.as_ref())?;
     let api_listener = listen("the API", config.api).await?;
     let openflow_listener = listen("OpenFlow", config.openflow).await?;
@@ -169,22 +171,29 @@ pub async fn start(config: &Config) -> Result<Started, StartError> {
     let mut api_stop = stopped.clone();
     let api_config = ApiConfig { dns_domain: config.dns_domain.clone(), ..ApiConfig::default() };
     let counts = controller.counts().clone();
-    let router = api::router(backend, api_config).layer(from_fn_with_state(counts.clone(), count_requests));
-    let api = tokio::spawn(api::serve(api_listener, router, ServerLimits::default(), async move {
-        let _ = api_stop.wait_for(|stop| *stop).await;
-    }));
+    let admission = Arc::new(Admission::new(AdmissionLimits::default()));
+    let router = api::router(backend, api_config, Arc::clone(&admission))
+        .layer(from_fn_with_state(counts.clone(), count_requests));
+    let api =
+        tokio::spawn(api::serve(api_listener, router, ServerLimits::default(), Arc::clone(&admission), async move {
+            let _ = api_stop.wait_for(|stop| *stop).await;
+        }));
     if let Some(listener) = metrics_listener {
         let hypervisors = Hypervisors(Arc::new(board.clone()));
         let vms = answers.clone();
-        let page = Page::new(&counts, waiting, hypervisors, VmQuestions(move || vms.counts().into()));
+        let page = Page::new(&counts, waiting, hypervisors, VmQuestions(move || vms.counts().into()))
+            .with(LostLines(move || losses.count()))
+            .with(Admissions(admission));
         let mut metrics_stop = stopped.clone();
-        tokio::spawn(api::serve(listener, metrics::router(page), ServerLimits::default(), async move {
+        let readers = Arc::new(Admission::new(AdmissionLimits::default()));
+        tokio::spawn(api::serve(listener, metrics::router(page), ServerLimits::default(), readers, async move {
             let _ = metrics_stop.wait_for(|stop| *stop).await;
         }));
     }
     let told = (Instant::now(), answers.counts());
+    let lives = Lives::default();
     let running =
-        Running { controller, writer, snapshot, board, posted: Instant::now(), post_after: POST, answers, told };
+        Running { controller, writer, snapshot, board, posted: Instant::now(), post_after: POST, lives, answers, told };
     let queues = Queues { events: event_queue, commands: command_queue, dumps: dump_queue };
     let ended = tokio::spawn(async move {
         running.run(queues, stopped).await;
@@ -298,6 +307,7 @@ struct Running {
     board: Board,
     posted: Instant,
     post_after: Duration,
+    lives: Lives,
     answers: Answers,
     told: (Instant, AnswerCounts),
 }
@@ -384,6 +394,10 @@ impl Running {
                 if let Err(error) = written {
                     tracing::error!(%error, "the state cannot be written: requests are refused");
                     return self.controller.abandon(batch, &error.to_string());
+                }
+                let now = Instant::now();
+                for (commit, cause) in commits.iter().zip(batch.take_causes()) {
+                    self.lives.tell(commit, cause, now);
                 }
                 let replies = self.controller.commit(batch, commits);
                 self.snapshot.store(Arc::new(self.controller.topology().clone()));

@@ -139,7 +139,7 @@ impl Controller {
         connection.switch = Some(switch.clone());
         let is_inspected = connection.connected.is_some();
         link.connect(self.told, id, connection.orders.clone(), &connection.ports);
-        tracing::info!(host = %switch.host, bridge = %switch.bridge, "switch connected");
+        tracing::debug!(host = %switch.host, bridge = %switch.bridge, "switch connected");
         self.comparisons.end(&switch, self.now);
         if is_inspected {
             self.comparisons.want(switch.clone(), self.now);

@@ -1,9 +1,8 @@
 //! Switches' connections: a socket on one side, a [`Switch`] on the other.
 
-use super::ConnectionId;
 use super::stream::{Acceptor, Stream};
+use super::{ConnectionId, Peer};
 use bytes::BytesMut;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -170,11 +169,8 @@ async fn run<E>(
         let answer_due = answerer.poll_timeout();
         tokio::select! {
             () = super::until(deadline) => {
-                // What came while this task had to wait for its turn is a sign of life.
-                if switch.wants_read()
-                    && let Ok(read) = tokio::time::timeout(Duration::ZERO, reader.read(&mut input)).await
-                {
-                    take_in(&mut switch, read, &input);
+                if switch.wants_read() {
+                    super::take_what_came(&mut switch, &mut reader, &mut input).await;
                 }
                 switch.handle_timeout(Instant::now());
             }
@@ -186,7 +182,7 @@ async fn run<E>(
                 Ok(flushed) => unflushed = !flushed,
                 Err(error) => switch.close(CloseReason::Disconnected(error.to_string())),
             },
-            read = reader.read(&mut input), if switch.wants_read() => take_in(&mut switch, read, &input),
+            read = reader.read(&mut input), if switch.wants_read() => super::take_in(&mut switch, read, &input),
             order = orders.recv() => match order {
                 Some(order) => switch.order(Instant::now(), order),
                 None => switch.close(CloseReason::Local),
@@ -195,12 +191,13 @@ async fn run<E>(
     }
 }
 
-/// Takes what was read from a switch.
-fn take_in(switch: &mut Switch, read: io::Result<usize>, input: &[u8]) {
-    match read {
-        Ok(0) => switch.close(CloseReason::Disconnected("closed by the switch".to_owned())),
-        Ok(length) => switch.handle_bytes(Instant::now(), &input[..length]),
-        Err(error) => switch.close(CloseReason::Disconnected(error.to_string())),
+impl Peer for Switch {
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        self.handle_bytes(now, bytes);
+    }
+
+    fn lost(&mut self, reason: String) {
+        self.close(CloseReason::Disconnected(reason));
     }
 }
 

@@ -1,12 +1,11 @@
 //! Hypervisors' databases: accepted or dialled sockets on one side, a [`Hypervisor`] on the other.
 
-use super::ConnectionId;
 use super::hypervisor::{Hypervisor, HypervisorEvent};
 use super::stream::{Acceptor, Connector, Stream};
+use super::{ConnectionId, Peer};
 use crate::config::Config;
 use bytes::{Buf, Bytes};
 use std::collections::BTreeMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -204,10 +203,7 @@ async fn run<E>(
         let deadline = hypervisor.poll_timeout();
         tokio::select! {
             () = super::until(deadline) => {
-                // What came while this task had to wait for its turn is a sign of life.
-                if let Ok(read) = tokio::time::timeout(Duration::ZERO, reader.read(&mut input)).await {
-                    take_in(&mut hypervisor, read, &input);
-                }
+                super::take_what_came(&mut hypervisor, &mut reader, &mut input).await;
                 hypervisor.handle_timeout(Instant::now());
             }
             () = hang_up.notified() => hypervisor.close("closed by the controller".to_owned()),
@@ -215,16 +211,17 @@ async fn run<E>(
                 Ok(flushed) => unflushed = !flushed,
                 Err(error) => hypervisor.close(error.to_string()),
             },
-            read = reader.read(&mut input) => take_in(&mut hypervisor, read, &input),
+            read = reader.read(&mut input) => super::take_in(&mut hypervisor, read, &input),
         }
     }
 }
 
-/// Takes what was read from a database.
-fn take_in(hypervisor: &mut Hypervisor, read: io::Result<usize>, input: &[u8]) {
-    match read {
-        Ok(0) => hypervisor.close("closed by the database".to_owned()),
-        Ok(length) => hypervisor.handle_bytes(Instant::now(), &input[..length]),
-        Err(error) => hypervisor.close(error.to_string()),
+impl Peer for Hypervisor {
+    fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) {
+        self.handle_bytes(now, bytes);
+    }
+
+    fn lost(&mut self, reason: String) {
+        self.close(reason);
     }
 }

@@ -28,6 +28,13 @@ impl Page {
         Self(registry)
     }
 
+    /// Adds what something else tells.
+    #[must_use]
+    pub fn with(mut self, told: impl Collector) -> Self {
+        self.0.register_collector(Box::new(told));
+        self
+    }
+
     /// The page as text.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -52,9 +59,11 @@ fn read(page: &Page) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::VmQuestions;
+    use super::super::{Admissions, LostLines, VmQuestions};
     use super::*;
-    use crate::api::{AnswerReport, HostReport, LinkState, PortProgress, Progress, SwitchReport};
+    use crate::api::{
+        Admission, AdmissionLimits, AnswerReport, HostReport, LinkState, PortProgress, Progress, SwitchReport,
+    };
     use std::time::Duration;
     use weir_model::{HostName, Liveness, PortId};
 
@@ -98,7 +107,8 @@ mod tests {
         counts.caught_up(Duration::from_millis(10));
         let queues = Queues::default().with("events", || 5);
         let vms = VmQuestions(|| AnswerReport { limited: 3, announced: 2, ..AnswerReport::default() });
-        let text = Page::new(&counts, queues, Hypervisors(Arc::new(OneHost)), vms).text();
+        let page = Page::new(&counts, queues, Hypervisors(Arc::new(OneHost)), vms).with(LostLines(|| 4));
+        let text = page.with(Admissions(Arc::new(Admission::new(AdmissionLimits::default())))).text();
         for line in [
             "weir_units_rebuilt_total 7",
             "weir_edits_total 42",
@@ -114,6 +124,10 @@ mod tests {
             "weir_switch_flows{host=\"h\\\"1\",bridge=\"br-int\"} 90",
             "weir_packet_ins_total{outcome=\"not answered\",what=\"the port asks too often\"} 3",
             "weir_packet_outs_total{kind=\"announcement\"} 2",
+            "weir_log_lines_lost_total 4",
+            "weir_api_requests 0",
+            "weir_api_hung_up_total 0",
+            "weir_api_turned_away_total{reason=\"too many commands\"} 0",
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }

@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use weir::api::{
-    ApiConfig, ApiRequest, Backend, DumpFailure, DumpRequest, ExplainedFlow, Failure, HostReport, PortProgress,
-    Progress, ServerLimits,
+    Admission, AdmissionLimits, ApiConfig, ApiRequest, Backend, DumpFailure, DumpRequest, ExplainedFlow, Failure,
+    HostReport, PortProgress, Progress, RequestId, ServerLimits,
 };
 use weir::store::{Store, Writer};
 use weir_model::{Command, HostName, HypervisorFact, Limits, PortId, Request, Timestamp, Topology};
@@ -45,6 +45,7 @@ pub(crate) struct Controller {
     looped: tokio::task::JoinHandle<()>,
     pub(crate) address: SocketAddr,
     pub(crate) told: Arc<Told>,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) commands: mpsc::Sender<ApiRequest>,
     pub(crate) snapshot: Arc<ArcSwap<Topology>>,
 }
@@ -54,6 +55,7 @@ pub(crate) struct Controller {
 pub(crate) struct Settings {
     pub(crate) api: ApiConfig,
     pub(crate) server: ServerLimits,
+    pub(crate) admission: AdmissionLimits,
     /// Commands queue up and nobody takes them.
     pub(crate) idle: bool,
 }
@@ -100,14 +102,16 @@ impl Controller {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let router = weir::api::router(backend, settings.api);
+        let admission = Arc::new(Admission::new(settings.admission));
+        let router = weir::api::router(backend, settings.api, Arc::clone(&admission));
+        let counted = Arc::clone(&admission);
         let served = runtime.spawn(async move {
             let shutdown = async {
                 let _ = stopped.await;
             };
-            weir::api::serve(listener, router, settings.server, shutdown).await
+            weir::api::serve(listener, router, settings.server, counted, shutdown).await
         });
-        Self { runtime, stop, served, looped, address, told, commands, snapshot }
+        Self { runtime, stop, served, looped, address, told, admission, commands, snapshot }
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -117,7 +121,7 @@ impl Controller {
     /// Carries out a command that does not come over the API.
     pub(crate) fn command(&self, command: Command) {
         let (reply, answer) = oneshot::channel();
-        self.commands.blocking_send(ApiRequest { command, reply }).unwrap();
+        self.commands.blocking_send(ApiRequest { id: RequestId::random(), command, reply }).unwrap();
         answer.blocking_recv().unwrap().unwrap();
     }
 
@@ -149,7 +153,7 @@ async fn run(mut queue: mpsc::Receiver<ApiRequest>, writer: Writer, snapshot: Ar
         let mut topology = Topology::clone(&snapshot.load());
         let mut commits = Vec::new();
         let mut replies = Vec::new();
-        for ApiRequest { command, reply } in requests.drain(..) {
+        for ApiRequest { command, reply, .. } in requests.drain(..) {
             let micros = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
             let at = Timestamp(u64::try_from(micros).unwrap());
             let result = match topology.transact(Request { command, at }) {

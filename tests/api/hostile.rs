@@ -4,8 +4,9 @@ use crate::client::Client;
 use crate::controller::{Controller, Settings};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+use weir::api::Busy;
 
 fn alive(client: &Client) {
     client.create("network", json!({}));
@@ -227,27 +228,125 @@ fn a_client_that_takes_nothing_is_disconnected() {
     alive(&client);
 }
 
-#[test]
-fn further_connections_wait_their_turn() {
-    let mut settings = Settings::default();
-    settings.server.connections = 2;
-    let (_dir, controller) = Controller::start_with(settings);
-    let get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-    let mut first = connect(&controller);
-    let mut second = connect(&controller);
-    let mut third = connect(&controller);
-    let mut buffer = [0; 4096];
-    for stream in [&mut first, &mut second] {
-        stream.write_all(get).unwrap();
-        assert!(stream.read(&mut buffer).unwrap() > 0);
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// A connection from an address of this machine.
+fn connect_from(controller: &Controller, address: [u8; 4]) -> TcpStream {
+    use socket2::{Domain, Socket, Type};
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+    socket.connect(&controller.address.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// Sends a request and reads the first bytes of its answer.
+fn ask(stream: &mut TcpStream, request: &[u8]) -> String {
+    stream.write_all(request).unwrap();
+    let mut answer = [0; 4096];
+    let length = stream.read(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer[..length]).into_owned()
+}
+
+/// Asks for something that the controller does not answer, and waits until it is worked on.
+fn wait_for_ever(controller: &Controller) -> TcpStream {
+    let mut stream = connect(controller);
+    let body = r#"{"network": {}}"#;
+    write!(stream, "POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    until(|| controller.admission.requests() == 1);
+    stream
+}
+
+#[track_caller]
+fn until(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "it does not happen");
+        std::thread::sleep(Duration::from_millis(5));
     }
-    third.write_all(get).unwrap();
-    third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    let waits = third.read(&mut buffer).unwrap_err().kind();
+}
+
+#[test]
+fn connections_without_work_make_room_for_others() {
+    let mut settings = Settings::default();
+    settings.server.connections = 3;
+    let (_dir, controller) = Controller::start_with(settings);
+    let mut only_one_of_its_client = connect_from(&controller, [127, 0, 0, 2]);
+    assert!(ask(&mut only_one_of_its_client, GET).starts_with("HTTP/1.1 200"));
+    // One says nothing; one has been answered.
+    let mut silent = connect(&controller);
+    let mut answered = connect(&controller);
+    assert!(ask(&mut answered, GET).starts_with("HTTP/1.1 200"));
+    assert_eq!((controller.admission.connections(), controller.admission.hung_up()), (3, 0));
+    let mut another = connect(&controller);
+    assert!(ask(&mut another, GET).starts_with("HTTP/1.1 200"));
+    assert!(closed(&mut silent));
+    assert!(ask(&mut answered, GET).starts_with("HTTP/1.1 200"));
+    let mut slow = connect(&controller);
+    assert!(ask(&mut slow, GET).starts_with("HTTP/1.1 200"));
+    assert!(closed(&mut another));
+    assert!(ask(&mut only_one_of_its_client, GET).starts_with("HTTP/1.1 200"));
+    assert_eq!((controller.admission.connections(), controller.admission.hung_up()), (3, 2));
+}
+
+#[test]
+fn a_connection_with_work_keeps_its_place() {
+    let mut settings = Settings { idle: true, ..Settings::default() };
+    settings.server.connections = 1;
+    let (_dir, controller) = Controller::start_with(settings);
+    let at_work = wait_for_ever(&controller);
+    let mut next = connect(&controller);
+    next.write_all(GET).unwrap();
+    next.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let waits = next.read(&mut [0; 10]).unwrap_err().kind();
     assert!(matches!(waits, ErrorKind::WouldBlock | ErrorKind::TimedOut));
-    drop(first);
-    third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    assert!(third.read(&mut buffer).unwrap() > 0);
+    assert_eq!(controller.admission.hung_up(), 0);
+    drop(at_work);
+    next.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(next.read(&mut [0; 10]).unwrap() > 0);
+}
+
+#[test]
+fn a_client_leaves_room_for_others() {
+    let mut settings = Settings { idle: true, ..Settings::default() };
+    settings.admission.requests_of_client = 1;
+    let (_dir, controller) = Controller::start_with(settings);
+    let at_work = wait_for_ever(&controller);
+    let client = controller.client();
+    let answer = client.get("/");
+    assert_eq!(answer.headers["retry-after"], "1");
+    answer.fault(503, "HTTPServiceUnavailable", "Too many requests of one client at a time; try again.");
+    assert_eq!(controller.admission.turned_away(Busy::ClientRequests), 1);
+    assert!(ask(&mut connect_from(&controller, [127, 0, 0, 2]), GET).starts_with("HTTP/1.1 200"));
+    drop(at_work);
+    until(|| controller.admission.requests() == 0);
+    client.get("/").expect(200);
+}
+
+#[test]
+fn large_answers_that_nobody_takes_are_bounded() {
+    let mut settings = Settings::default();
+    settings.admission.answers_of_client = 1 << 20;
+    let (_dir, controller) = Controller::start_with(settings);
+    let client = controller.client();
+    let description = "x".repeat(255);
+    let networks: Vec<Value> = (0..5000).map(|_| json!({ "description": description })).collect();
+    client.post("/v2.0/networks", &json!({ "networks": networks })).expect(201);
+    let list = b"GET /v2.0/networks HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut stalled = connect(&controller);
+    stalled.write_all(&list.repeat(16)).unwrap();
+    until(|| client.get("/v2.0/networks").status == 503);
+    let refused = client.get("/v2.0/networks");
+    assert_eq!(refused.headers["retry-after"], "1");
+    refused.fault(503, "HTTPServiceUnavailable", "Too many large answers at a time; try again.");
+    assert!(controller.admission.turned_away(Busy::Answers) >= 2);
+    // What is small, and others, are served.
+    client.get("/v2.0/networks?limit=1").expect(200);
+    assert!(ask(&mut connect_from(&controller, [127, 0, 0, 2]), list).starts_with("HTTP/1.1 200"));
+    drop(stalled);
+    until(|| client.get("/v2.0/networks").status == 200);
+    until(|| controller.admission.untaken_bytes() == 0);
 }
 
 #[test]
@@ -257,7 +356,7 @@ fn a_busy_controller_says_when_to_come_back() {
     let client = controller.client();
     let (reply, _answer) = tokio::sync::oneshot::channel();
     let command = weir_model::Command::SetPortStatus(Vec::new());
-    controller.commands.try_send(weir::api::ApiRequest { command, reply }).unwrap();
+    controller.commands.try_send(weir::api::ApiRequest { id: weir::api::RequestId::random(), command, reply }).unwrap();
     let answer = client.post("/v2.0/networks", &json!({"network": {}}));
     assert_eq!(answer.headers["retry-after"], "1");
     answer.fault(503, "HTTPServiceUnavailable", "The controller is busy; try again.");

@@ -13,6 +13,7 @@ mod extensions;
 mod hostile;
 mod kill;
 mod lists;
+mod log;
 mod networks;
 mod pages;
 mod ports;

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, oneshot};
-use weir::api::{ApiRequest, Failure, HostReport, LinkState, Progress};
+use weir::api::{ApiRequest, Failure, HostReport, LinkState, Progress, RequestId};
 use weir::controller::{Batch, Board, Controller};
 use weir::link::ConnectionId;
 use weir::link::hypervisor::HypervisorEvent;
@@ -251,7 +251,7 @@ impl World {
         let (reply, mut answer) = oneshot::channel();
         let at = self.at();
         let mut batch = self.controller.begin(self.now);
-        self.controller.api(&mut batch, ApiRequest { command, reply }, at);
+        self.controller.api(&mut batch, ApiRequest { id: RequestId::random(), command, reply }, at);
         self.carry_out(batch);
         answer.try_recv().expect("every request is answered")
     }

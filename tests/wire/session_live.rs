@@ -3,7 +3,6 @@
 use crate::link::{Link, listen};
 use crate::vswitchd::OpenVSwitch;
 use bytes::Bytes;
-use std::time::Instant;
 use weir_openflow::message::{
     CtFlush, CtL4, CtTuple, FlowFilter, FlowRemovedReason, FlowUpdate, Message, MonitorRequest, MultipartReply,
     MultipartRequest, PacketInReason, PacketOut, Role, RoleClaim,
@@ -39,7 +38,7 @@ fn apply(link: &mut Link, edits: &[FlowEdit]) -> Result<(), Rejection> {
 }
 
 fn read_back(link: &mut Link) -> Vec<Flow> {
-    let asked = link.session.request(Instant::now(), MultipartRequest::Flows(FlowFilter::default()));
+    let asked = link.session.request(MultipartRequest::Flows(FlowFilter::default()));
     let asked = asked.expect("a session that is ready");
     let mut flows = Vec::new();
     link.until(|event| match event {
@@ -54,7 +53,7 @@ fn read_back(link: &mut Link) -> Vec<Flow> {
 }
 
 fn barrier(link: &mut Link) {
-    let asked = link.session.request(Instant::now(), Message::BarrierRequest).expect("a session that is ready");
+    let asked = link.session.request(Message::BarrierRequest).expect("a session that is ready");
     link.until(|event| match event {
         SessionEvent::Reply { xid, message: Message::BarrierReply } if xid == asked => Some(()),
         SessionEvent::Failed { error, .. } => panic!("the switch refused: {}", error.code),
@@ -75,7 +74,7 @@ fn bundles_are_applied_wholly_or_not_at_all() {
     ovs.bridge("br0", &["p1", "p2"], "OpenFlow10,OpenFlow13,OpenFlow15");
     let mut link = connect(&ovs);
     let claim = RoleClaim { role: Role::NoChange, generation: 0 };
-    let asked = link.session.request(Instant::now(), Message::RoleRequest(claim)).expect("a session that is ready");
+    let asked = link.session.request(Message::RoleRequest(claim)).expect("a session that is ready");
     link.until(|event| match event {
         SessionEvent::Reply { xid, message: Message::RoleReply(claim) } if xid == asked => {
             assert_eq!(claim, RoleClaim { role: Role::Master, generation: 7 });
@@ -190,7 +189,7 @@ fn packets_come_with_what_their_flow_gave_and_go_on_when_resumed() {
     resume.packet = Bytes::from(other);
     link.session.send(resume).expect("a session that is ready");
     barrier(&mut link);
-    let asked = link.session.collect(Instant::now(), MultipartRequest::PortStats(PortNo(2))).expect("a ready session");
+    let asked = link.session.collect(MultipartRequest::PortStats(PortNo(2))).expect("a ready session");
     let sent = link.until(|event| match event {
         SessionEvent::Collected { xid, parts } if xid == asked => Some(parts),
         _ => None,
@@ -207,7 +206,7 @@ fn monitors_tell_what_others_change() {
     let kept = flow(0, 1).apply([Action::Output { port: PortNo(1), max_len: 0 }]);
     assert_eq!(apply(&mut link, &[FlowEdit::AddFlow(kept.clone())]), Ok(()));
     let monitor = MultipartRequest::Monitor(vec![MonitorRequest::changes(1)]);
-    let asked = link.session.request(Instant::now(), monitor).expect("a session that is ready");
+    let asked = link.session.request(monitor).expect("a session that is ready");
     link.until(|event| match event {
         SessionEvent::Part { xid, reply: MultipartReply::Monitor(updates), more: false } if xid == asked => {
             assert_eq!(updates, [], "no flow was asked for at the start");
@@ -235,7 +234,7 @@ fn monitors_tell_what_others_change() {
     assert_eq!((&flow.key, flow.cookie), (&gone.key, gone.cookie));
 
     // A dump with the strange flow still names it, so that it can be deleted.
-    let asked = link.session.request(Instant::now(), MultipartRequest::Flows(FlowFilter::table(TableId(3))));
+    let asked = link.session.request(MultipartRequest::Flows(FlowFilter::table(TableId(3))));
     let asked = asked.expect("a session that is ready");
     let deletions = link.until(|event| match event {
         SessionEvent::Part { xid, reply: MultipartReply::Flows(entries), .. } if xid == asked => {

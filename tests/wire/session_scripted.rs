@@ -364,6 +364,85 @@ fn a_slow_switch_makes_nothing_grow() {
     assert_eq!(pair.session.queued_bytes(), 0);
 }
 
+/// A wire to a switch that reads so many bytes a second. Sockets on the way take whatever they are given.
+struct Slow {
+    pair: Pair,
+    /// What is on the way, and the most that ever was.
+    on_the_way: BytesMut,
+    most: usize,
+}
+
+/// How often a slow switch reads.
+const STEP: Duration = Duration::from_millis(100);
+
+impl Slow {
+    fn new(config: SessionConfig) -> Self {
+        Self { pair: Pair::ready(config), on_the_way: BytesMut::new(), most: 0 }
+    }
+
+    /// One step of time; what the session tells.
+    fn step(&mut self, bytes_per_second: usize) -> Vec<SessionEvent> {
+        let Self { pair, on_the_way, most } = self;
+        pair.now += STEP;
+        while pair.session.poll_transmit(pair.now, &mut pair.out) {
+            on_the_way.unsplit(pair.out.split());
+        }
+        *most = (*most).max(on_the_way.len());
+        let read = (bytes_per_second / 10).min(on_the_way.len());
+        pair.switch.take(&on_the_way.split_to(read));
+        let said = pair.switch.output.split();
+        pair.session.handle_bytes(pair.now, &said);
+        let mut events: Vec<_> = std::iter::from_fn(|| pair.session.poll_event()).collect();
+        if pair.session.poll_timeout().is_some_and(|due| due <= pair.now) {
+            pair.session.handle_timeout(pair.now);
+            events.extend(std::iter::from_fn(|| pair.session.poll_event()));
+        }
+        events
+    }
+}
+
+#[test]
+fn a_switch_that_reads_slowly_is_not_given_up() {
+    // At 10 kB/s it takes three minutes, and what is on the way alone takes longer than any of the bounds.
+    let mut slow = Slow::new(config());
+    let many = edits(20_000);
+    slow.pair.session.bundle(many.clone()).expect("room for it");
+    let asked = slow.pair.session.request(MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
+    let began = slow.pair.now;
+    let mut events = Vec::new();
+    while !matches!(events.last(), Some(SessionEvent::Part { more: false, .. })) {
+        events.extend(slow.step(10_000));
+        assert!(!slow.pair.session.is_closed(), "{events:?} after {:?}", slow.pair.now - began);
+    }
+    assert!(matches!(&events[0], SessionEvent::BundleCommitted { .. }), "{events:?}");
+    assert!(matches!(&events[1], SessionEvent::Part { xid, .. } if *xid == asked), "{events:?}");
+    assert!(slow.pair.now - began > Duration::from_secs(120), "it took {:?}", slow.pair.now - began);
+    let SessionConfig { window, .. } = config();
+    assert!((window / 2..window + 70_000).contains(&slow.most), "{} bytes were on the way", slow.most);
+    assert_eq!(slow.pair.switch.flows.len(), 20_000);
+}
+
+#[test]
+fn a_switch_that_reads_no_more_is_given_up_whatever_is_sent_to_it() {
+    let SessionConfig { idle, probe_timeout, window, .. } = config();
+    for edits_at_once in [1, 5_000] {
+        let mut slow = Slow::new(config());
+        for _ in 0..20 {
+            assert_eq!(slow.step(1_000_000), []);
+        }
+        let stopped = slow.pair.now;
+        let mut events = Vec::new();
+        while events.is_empty() {
+            // Sockets take it all: that says nothing of the switch.
+            let _ = slow.pair.session.bundle(edits(edits_at_once));
+            events = slow.step(0);
+            assert!(slow.pair.now - stopped <= idle + probe_timeout + STEP, "it is still believed in");
+        }
+        assert_eq!(events, [SessionEvent::Closed(CloseReason::Silent)]);
+        assert!(slow.most < window + 70_000, "{} bytes were on the way", slow.most);
+    }
+}
+
 #[test]
 fn a_flood_of_urgent_packets_is_bounded() {
     let mut pair = Pair::ready(SessionConfig { high_water: 4096, max_urgent_bytes: 8192, ..config() });
@@ -388,7 +467,7 @@ fn what_follows_a_bundle_waits_for_its_fate() {
     let mut pair = Pair::ready(config());
     pair.switch.seen.clear();
     pair.session.bundle(edits(2)).expect("a session that is ready");
-    let asked = pair.session.request(pair.now, MultipartRequest::Flows(FlowFilter::default()));
+    let asked = pair.session.request(MultipartRequest::Flows(FlowFilter::default()));
     let asked = asked.expect("a session that is ready");
     let events = pair.settle(&[]);
     let [
@@ -426,8 +505,12 @@ fn a_silent_switch_is_probed_and_then_given_up() {
 fn a_request_without_an_answer_ends_the_session() {
     let config = SessionConfig { idle: Duration::from_secs(1000), ..config() };
     let mut pair = Pair::ready(config);
-    let xid = pair.session.request(pair.now, Message::GetConfigRequest).expect("a session that is ready");
+    let xid = pair.session.request(Message::GetConfigRequest).expect("a session that is ready");
+    // The time counts from when it is taken for sending.
+    assert_eq!(pair.session.poll_timeout(), Some(pair.now + Duration::from_secs(1000)));
+    pair.session.poll_transmit(pair.now, &mut pair.out);
     let late = pair.session.poll_timeout().expect("a clock");
+    assert_eq!(late, pair.now + Duration::from_secs(60));
     pair.session.handle_timeout(late);
     let reason = CloseReason::RequestTimeout { kind: MessageKind::GET_CONFIG_REQUEST, xid };
     assert_eq!(pair.session.poll_event(), Some(SessionEvent::Closed(reason)));
@@ -465,14 +548,13 @@ fn what_is_wrong_is_named_with_its_place() {
 fn a_reply_that_is_gathered_has_a_bound() {
     let mut pair = Pair::ready(SessionConfig { max_collected_bytes: 300, ..config() });
     pair.switch.flows = (0..20).collect();
-    let xid = pair.session.collect(pair.now, MultipartRequest::Flows(FlowFilter::default())).expect("a ready session");
+    let xid = pair.session.collect(MultipartRequest::Flows(FlowFilter::default())).expect("a ready session");
     let events = pair.settle(&[]);
     assert_eq!(events, [SessionEvent::Closed(CloseReason::TooLarge { xid, limit: 300 })]);
 
     let mut pair = Pair::ready(config());
     pair.switch.flows = (0..20).collect();
-    let asked =
-        pair.session.collect(pair.now, MultipartRequest::Flows(FlowFilter::default())).expect("a ready session");
+    let asked = pair.session.collect(MultipartRequest::Flows(FlowFilter::default())).expect("a ready session");
     let events = pair.settle(&[]);
     let [SessionEvent::Collected { xid, parts }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((*xid, parts.len()), (asked, 8));
@@ -481,7 +563,7 @@ fn a_reply_that_is_gathered_has_a_bound() {
 #[test]
 fn an_answer_of_another_kind_ends_the_session() {
     let mut pair = Pair::ready(config());
-    let asked = pair.session.request(pair.now, Message::GetConfigRequest).expect("a session that is ready");
+    let asked = pair.session.request(Message::GetConfigRequest).expect("a session that is ready");
     let event = pair.say(asked.0, &Message::BarrierReply);
     assert!(matches!(event, Some(SessionEvent::Closed(CloseReason::Unexpected { .. }))), "{event:?}");
 }
@@ -489,7 +571,7 @@ fn an_answer_of_another_kind_ends_the_session() {
 #[test]
 fn an_error_is_tied_to_its_message() {
     let mut pair = Pair::ready(config());
-    let asked = pair.session.request(pair.now, Message::GetConfigRequest).expect("a session that is ready");
+    let asked = pair.session.request(Message::GetConfigRequest).expect("a session that is ready");
     let error = ErrorMessage { code: ErrorCode::standard(1, 5), data: Bytes::new() };
     let event = pair.say(asked.0, &Message::Error(error.clone()));
     let kind = Some(MessageKind::GET_CONFIG_REQUEST);
@@ -534,16 +616,15 @@ fn play(steps: &[Step], pieces: &[usize], high_water: usize) -> (Vec<SessionEven
     let mut pair = Pair::new(SessionConfig { high_water, ..config() });
     let mut events = pair.settle(pieces);
     for step in steps {
-        let now = pair.now;
         match step {
             Step::Bundle(count) => drop(pair.session.bundle(edits(*count)).expect("room for it")),
             Step::Flows => {
-                pair.session.request(now, MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
+                pair.session.request(MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
             }
             Step::Collect => {
-                pair.session.collect(now, MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
+                pair.session.collect(MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
             }
-            Step::Barrier => drop(pair.session.request(now, Message::BarrierRequest).expect("room for it")),
+            Step::Barrier => drop(pair.session.request(Message::BarrierRequest).expect("room for it")),
             Step::Packet => {
                 let metadata = Match::new().in_port(PortNo(1));
                 let packet = PacketOut { metadata, actions: Vec::new(), packet: Bytes::from_static(b"packet") };
@@ -593,7 +674,7 @@ proptest! {
         let mut pair = if ready { Pair::ready(config()) } else { Pair::new(config()) };
         if ready {
             pair.session.bundle(edits(3)).expect("room for it");
-            pair.session.request(pair.now, MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
+            pair.session.request(MultipartRequest::Flows(FlowFilter::default())).expect("room for it");
         }
         for (message, xid, seconds) in inputs {
             pair.now += Duration::from_secs(seconds);

@@ -1,14 +1,20 @@
 //! Ports created by the REST API, each durable on disk before its reply.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
-use serde_json::{Value, json};
+use serde_json::json;
 use weir_bench::Failure;
 use weir_bench::report::{Report, count_cell, median, number_cell, time_cell, timed};
+use weir_bench::sim::{Caller, Controller};
+
+/// The project of everything.
+const PROJECT: &str = "bench";
+
+/// Seconds between two comparisons of a switch; there are none.
+const AUDIT_S: u64 = 60;
 
 /// Creates ports by the API of a controller of its own.
 #[derive(Debug, Parser)]
@@ -42,22 +48,12 @@ fn main() -> Result<(), Failure> {
     );
     for callers in arguments.callers {
         // A controller with an empty store for each, so that no row is slower for what an earlier one left.
-        let data = tempfile::Builder::new().prefix("weir-bench-api").tempdir_in(&arguments.directory)?;
-        let address = free_address()?;
-        let _controller = Controller(
-            Command::new(&program)
-                .args(["serve", "--auth", "none", "--openflow", "127.0.0.1:0", "--ovsdb", "127.0.0.1:0"])
-                .args(["--api", &address.to_string(), "--data-dir"])
-                .arg(data.path())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .map_err(|error| format!("{}: {error}", program.display()))?,
-        );
-        let caller = Caller::new(address);
-        caller.wait()?;
-        let network = caller.create("network", &json!({"name": "bench"}))?;
-        caller.create("subnet", &json!({"network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/12"}))?;
+        let loopback = Ipv4Addr::LOCALHOST.into();
+        let controller = Controller::start(program.clone(), &arguments.directory, AUDIT_S, loopback)?;
+        let caller = Caller::new(controller.api);
+        let network = caller.create(PROJECT, "network", &json!({"name": "bench"}))?;
+        let subnet = json!({"network_id": network["id"], "ip_version": 4, "cidr": "10.0.0.0/12"});
+        caller.create(PROJECT, "subnet", &subnet)?;
         let body = json!({"network_id": network["id"], "binding:host_id": "h1"});
 
         let share = arguments.ports.div_ceil(callers);
@@ -66,10 +62,10 @@ fn main() -> Result<(), Failure> {
                 let threads: Vec<_> = (0..callers)
                     .map(|_| {
                         scope.spawn(|| {
-                            let caller = Caller::new(address);
+                            let caller = Caller::new(controller.api);
                             (0..share)
                                 .map(|_| {
-                                    let (created, time) = timed(|| caller.create("port", &body));
+                                    let (created, time) = timed(|| caller.create(PROJECT, "port", &body));
                                     created.map(|_| time)
                                 })
                                 .collect::<Result<Vec<Duration>, Failure>>()
@@ -94,49 +90,4 @@ fn main() -> Result<(), Failure> {
     }
     report.print(arguments.json);
     Ok(())
-}
-
-/// Ends with the benchmark.
-struct Controller(Child);
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// An address of the loopback interface that nobody listens on.
-fn free_address() -> Result<SocketAddr, Failure> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-/// A caller of the API with a connection that it keeps.
-struct Caller {
-    agent: ureq::Agent,
-    base: String,
-}
-
-impl Caller {
-    fn new(address: SocketAddr) -> Self {
-        let config = ureq::Agent::config_builder().proxy(None).timeout_global(Some(Duration::from_secs(30))).build();
-        Self { agent: config.into(), base: format!("http://{address}/v2.0/") }
-    }
-
-    fn wait(&self) -> Result<(), Failure> {
-        let start = Instant::now();
-        loop {
-            match self.agent.get(format!("{}networks", self.base)).call() {
-                Ok(_) => return Ok(()),
-                Err(error) if start.elapsed() > Duration::from_secs(10) => return Err(error.into()),
-                Err(_) => std::thread::sleep(Duration::from_millis(10)),
-            }
-        }
-    }
-
-    fn create(&self, resource: &str, attributes: &Value) -> Result<Value, Failure> {
-        let mut reply =
-            self.agent.post(format!("{}{resource}s", self.base)).send_json(json!({ resource: attributes }))?;
-        Ok(reply.body_mut().read_json::<Value>()?[resource].take())
-    }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use tokio::sync::{Notify, mpsc, oneshot};
-use weir::api::ApiRequest;
+use weir::api::{ApiRequest, RequestId};
 use weir::controller::{Batch, Controller};
 use weir::link::ConnectionId;
 use weir::link::hypervisor::HypervisorEvent;
@@ -172,7 +172,9 @@ impl World {
 
     fn call(&mut self, command: Command) -> Result<(), Failure> {
         let (reply, mut answer) = oneshot::channel();
-        self.tell(|controller, batch, _| controller.api(batch, ApiRequest { command, reply }, Timestamp(0)));
+        self.tell(|controller, batch, _| {
+            controller.api(batch, ApiRequest { id: RequestId::random(), command, reply }, Timestamp(0));
+        });
         answer.try_recv()?.map(drop).map_err(|failure| failure.to_string().into())
     }
 }

@@ -14,38 +14,38 @@ const ANSWER_MAX: u64 = 256 << 20;
 
 /// A caller.
 #[derive(Debug)]
-pub(crate) struct Caller {
+pub struct Caller {
     agent: ureq::Agent,
     base: String,
 }
 
 impl Caller {
     /// A caller of the API at this address.
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr) -> Self {
         let config = ureq::Agent::config_builder().proxy(None).timeout_global(Some(PATIENCE)).build();
         Self { agent: config.into(), base: format!("http://{address}") }
     }
 
     /// Reads.
-    pub(crate) fn get(&self, path: &str) -> Result<Value, Failure> {
+    pub fn get(&self, path: &str) -> Result<Value, Failure> {
         Ok(serde_json::from_str(&self.text(path)?)?)
     }
 
     /// Reads, and leaves the answer as it came.
-    pub(crate) fn text(&self, path: &str) -> Result<String, Failure> {
+    pub fn text(&self, path: &str) -> Result<String, Failure> {
         let mut reply =
             self.agent.get(format!("{}{path}", self.base)).call().map_err(|error| format!("{path}: {error}"))?;
         Ok(reply.body_mut().with_config().limit(ANSWER_MAX).read_to_string()?)
     }
 
     /// Creates one object; what it became.
-    pub(crate) fn create(&self, project: &str, resource: &str, attributes: &Value) -> Result<Value, Failure> {
+    pub fn create(&self, project: &str, resource: &str, attributes: &Value) -> Result<Value, Failure> {
         let path = format!("/v2.0/{}s", resource.replace('_', "-"));
         Ok(self.post(project, &path, &json!({ resource: attributes }))?[resource].take())
     }
 
     /// Creates many objects by one request.
-    pub(crate) fn create_all(&self, project: &str, resource: &str, all: &[Value]) -> Result<Vec<Value>, Failure> {
+    pub fn create_all(&self, project: &str, resource: &str, all: &[Value]) -> Result<Vec<Value>, Failure> {
         let collection = format!("{resource}s");
         let path = format!("/v2.0/{}", collection.replace('_', "-"));
         match self.post(project, &path, &json!({ &collection: all }))?[&collection].take() {
@@ -55,7 +55,7 @@ impl Caller {
     }
 
     /// Connects a subnet to a router.
-    pub(crate) fn add_interface(&self, project: &str, router: &str, subnet: &str) -> Result<(), Failure> {
+    pub fn add_interface(&self, project: &str, router: &str, subnet: &str) -> Result<(), Failure> {
         let path = format!("/v2.0/routers/{router}/add_router_interface");
         let request = self.agent.put(format!("{}{path}", self.base)).header("X-Project-Id", project);
         request.send_json(json!({"subnet_id": subnet})).map_err(|error| format!("{path}: {error}"))?;

@@ -17,44 +17,46 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The controller.
 #[derive(Debug)]
-pub(crate) struct Controller {
+pub struct Controller {
     program: PathBuf,
     directory: TempDir,
     /// Where its API listens.
-    pub(crate) api: SocketAddr,
+    pub api: SocketAddr,
     /// Where it takes switches.
-    pub(crate) openflow: SocketAddr,
+    pub openflow: SocketAddr,
     /// Where it takes databases.
-    pub(crate) ovsdb: SocketAddr,
+    pub ovsdb: SocketAddr,
+    /// Where it tells how it is.
+    pub metrics: SocketAddr,
     /// Where it tells switches to find it.
     advertise: IpAddr,
     child: Child,
 }
 
 impl Controller {
-    /// Starts a controller that keeps its state in a new directory below `place`, and waits until its API answers. It compares switches
-    /// at intervals of `audit_s` seconds, and tells them to find it at the address `advertise`.
-    pub(crate) fn start(program: PathBuf, place: &Path, audit_s: u64, advertise: IpAddr) -> Result<Self, Failure> {
+    /// Starts a controller that keeps its state in a new directory below `place`, and waits until its API answers. It
+    /// compares switches at intervals of `audit_s` seconds, and tells them to find it at the address `advertise`.
+    pub fn start(program: PathBuf, place: &Path, audit_s: u64, advertise: IpAddr) -> Result<Self, Failure> {
         let directory = tempfile::Builder::new().prefix("weir-bench-sim").tempdir_in(place)?;
         std::fs::write(directory.path().join(CONFIG), format!("audit_interval_s = {audit_s}\n"))?;
-        let [api, openflow, ovsdb] = free_addresses()?;
-        let child = spawn(&program, directory.path(), [api, openflow, ovsdb], advertise)?;
-        let mut controller = Self { program, directory, api, openflow, ovsdb, advertise, child };
+        let [api, openflow, ovsdb, metrics] = free_addresses()?;
+        let child = spawn(&program, directory.path(), [api, openflow, ovsdb, metrics], advertise)?;
+        let mut controller = Self { program, directory, api, openflow, ovsdb, metrics, advertise, child };
         controller.wait()?;
         Ok(controller)
     }
 
     /// Ends it without a warning.
-    pub(crate) fn kill(&mut self) -> Result<(), Failure> {
+    pub fn kill(&mut self) -> Result<(), Failure> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
     }
 
     /// Starts it anew with the state and the addresses that it had, and waits until its API answers.
-    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
-        self.child =
-            spawn(&self.program, self.directory.path(), [self.api, self.openflow, self.ovsdb], self.advertise)?;
+    pub fn restart(&mut self) -> Result<(), Failure> {
+        let addresses = [self.api, self.openflow, self.ovsdb, self.metrics];
+        self.child = spawn(&self.program, self.directory.path(), addresses, self.advertise)?;
         self.wait()
     }
 
@@ -77,12 +79,12 @@ impl Controller {
     }
 
     /// What the process has used so far.
-    pub(crate) fn usage(&self) -> Result<Usage, Failure> {
+    pub fn usage(&self) -> Result<Usage, Failure> {
         Usage::of(self.child.id())
     }
 
     /// Lets the peak of its memory begin anew.
-    pub(crate) fn forget_peak(&self) -> Result<(), Failure> {
+    pub fn forget_peak(&self) -> Result<(), Failure> {
         Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
     }
 }
@@ -104,7 +106,7 @@ const LOG: &str = "weir.log";
 fn spawn(
     program: &Path,
     directory: &Path,
-    [api, openflow, ovsdb]: [SocketAddr; 3],
+    [api, openflow, ovsdb, metrics]: [SocketAddr; 4],
     advertise: IpAddr,
 ) -> Result<Child, Failure> {
     let log = File::options().create(true).append(true).open(directory.join(LOG))?;
@@ -112,6 +114,7 @@ fn spawn(
     command
         .args(["serve", "--auth", "none", "--advertise", &advertise.to_string()])
         .args(["--api", &api.to_string(), "--openflow", &openflow.to_string(), "--ovsdb", &ovsdb.to_string()])
+        .args(["--metrics", &metrics.to_string()])
         .arg("--data-dir")
         .arg(directory)
         .arg("--config")

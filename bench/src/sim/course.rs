@@ -146,8 +146,13 @@ impl World {
         self.hypervisors.len() as u64 * 2
     }
 
-    /// One port after the other, each from the call of the API.
-    pub(crate) fn one_port(&mut self, runs: usize, measurements: &mut Measurements) -> Result<(), Failure> {
+    /// One port after the other, each from the call of the API; what goes on meanwhile is said before what was measured.
+    pub(crate) fn one_port(
+        &mut self,
+        meanwhile: &str,
+        runs: usize,
+        measurements: &mut Measurements,
+    ) -> Result<(), Failure> {
         let Some(network) = self.made.networks.first().cloned() else { return Ok(()) };
         let members = self.cloud.ports_of_network.min(self.cloud.hosts);
         let bar = Bar::new("single ports", runs);
@@ -171,7 +176,7 @@ impl World {
         {
             let middle = median(&mut times);
             let worst = times[times.len() * 99 / 100];
-            measurements.end(self, what, &measurement, middle, Some(worst))?;
+            measurements.end(self, &format!("{meanwhile}{what}"), &measurement, middle, Some(worst))?;
         }
         Ok(())
     }

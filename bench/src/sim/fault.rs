@@ -16,6 +16,9 @@ use crate::Failure;
 /// How often connections are cut, and how long they are left alone in between.
 const CUTS: (u32, Duration) = (20, Duration::from_millis(200));
 
+/// Ports of the slow hypervisor that joins.
+const JOINING: usize = 100;
+
 /// The project of the network that is made meanwhile.
 const PROJECT: usize = (1 << 20) + 1;
 
@@ -36,6 +39,7 @@ impl World {
 
     /// All connections are cut again and again; the time counts from the last cut.
     pub(crate) fn storm(&mut self, measurements: &mut Measurements) -> Result<(), Failure> {
+        let monitor = self.monitor();
         let measurement = Measurement::begin(self)?;
         let (mut last, mut inspections) = (Duration::ZERO, 0);
         for cut in 0..CUTS.0 {
@@ -48,10 +52,12 @@ impl World {
         // Every switch is read once more, whatever became of its connections before.
         let inspections = inspections + self.switches();
         self.wait("storm", inspections)?;
-        measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)
+        measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)?;
+        measurements.tell(self, "storm", &monitor.end()?);
+        Ok(())
     }
 
-    /// Some hypervisors' switches read slowly while a network of a thousand ports is made on all.
+    /// Some hypervisors' switches read slowly while a network of a thousand ports is made on all; then a slow one joins.
     pub(crate) fn slow_down(&mut self, faulty: usize, measurements: &mut Measurements) -> Result<(), Failure> {
         let project = project(PROJECT);
         let network = id(&self.caller.create(&project, "network", &json!({"name": "meanwhile"}))?)?;
@@ -59,6 +65,7 @@ impl World {
         self.caller.create(&project, "subnet", &subnet)?;
         let hosts = self.large_hosts();
         let bar = Bar::new("ports while some are slow", hosts.len());
+        let monitor = self.monitor();
         let measurement = Measurement::begin(self)?;
         self.simulated(faulty).for_each(Simulated::slow_down);
         let ports = create_ports(&self.caller, &project, &network, &hosts, &json!({}), &bar)?;
@@ -69,6 +76,20 @@ impl World {
         measurements.end(self, what, &measurement, measurement.elapsed(), None)?;
         self.wait("slow switches", 0)?;
         let what = "1,000 ports, some slow: ACTIVE";
-        measurements.end(self, what, &measurement, measurement.elapsed(), None)
+        measurements.end(self, what, &measurement, measurement.elapsed(), None)?;
+
+        // One that knows nothing yet is told all in one piece.
+        let bar = Bar::new("ports of a slow hypervisor that joins", JOINING);
+        let host = self.hypervisors.len();
+        let ports = create_ports(&self.caller, &project, &network, &[host; JOINING], &json!({}), &bar)?;
+        drop(bar);
+        let inspections = self.counts.now().inspections + 2;
+        let measurement = Measurement::begin(self)?;
+        self.add_hypervisor(&ports)?;
+        self.simulated(host + 1).skip(host).for_each(Simulated::slow_down);
+        self.wait("a slow hypervisor", inspections)?;
+        measurements.end(self, "one slow hypervisor joins", &measurement, measurement.elapsed(), None)?;
+        measurements.tell(self, "some slow", &monitor.end()?);
+        Ok(())
     }
 }

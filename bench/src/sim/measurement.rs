@@ -2,6 +2,7 @@
 
 use super::counts::Tally;
 use super::hypervisor::Kind;
+use super::monitor::{Range, Seen};
 use super::usage::Usage;
 use super::world::World;
 use serde_json::Value;
@@ -50,6 +51,8 @@ pub(crate) struct Measurements {
     report: Report,
     /// What everything took in each cloud with the first kind of hypervisors it was measured with.
     first: BTreeMap<(usize, String), (Kind, Duration)>,
+    /// What `/metrics` told meanwhile.
+    told: Report,
 }
 
 impl Measurements {
@@ -77,7 +80,9 @@ impl Measurements {
             "received",
             "refused",
         ];
-        Self { report: Report::new("sim: a controller process and its hypervisors", columns), first: BTreeMap::new() }
+        let told = Report::new("sim: what was told meanwhile", ["hosts", "what", "series", "first", "last", "most"]);
+        let report = Report::new("sim: a controller process and its hypervisors", columns);
+        Self { report, first: BTreeMap::new(), told }
     }
 
     /// Ends a measurement that took `time`; of several runs that is the median, and `worst` one of the worst.
@@ -131,8 +136,33 @@ impl Measurements {
         (kind != world.kind()).then(|| time.as_secs_f64() / first.as_secs_f64())
     }
 
+    /// Adds what `/metrics` told while something was measured. What was nothing all the time is left out.
+    pub(crate) fn tell(&mut self, world: &World, what: &str, seen: &Seen) {
+        for (series, range) in seen.iter().filter(|(_, range)| range.most > 0.0) {
+            let mut row = vec![
+                count_cell(world.cloud.hosts),
+                (what.into(), what.into()),
+                (series.clone(), series.as_str().into()),
+            ];
+            row.extend([range.first, range.last, range.most].map(|value| number_cell(value, 0)));
+            self.told.row(row);
+        }
+    }
+
+    /// Adds what was counted on this side meanwhile.
+    pub(crate) fn tell_counts(&mut self, world: &World, what: &str, counts: &[(&str, u64)]) {
+        let seen = counts.iter().map(|(series, count)| {
+            let count = *count as f64;
+            ((*series).to_owned(), Range { first: 0.0, last: count, most: count })
+        });
+        self.tell(world, what, &seen.collect());
+    }
+
     /// Prints it.
     pub(crate) fn print(&self, json: bool) {
         self.report.print(json);
+        if !self.told.is_empty() {
+            self.told.print(json);
+        }
     }
 }

@@ -27,12 +27,14 @@ mod course;
 mod database;
 mod entry;
 mod fault;
+mod flood;
 mod hash;
 mod held;
 mod hypervisor;
 mod link;
 mod load;
 mod measurement;
+mod monitor;
 mod progress;
 mod real;
 mod simulated;
@@ -47,8 +49,11 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub use caller::Caller;
+pub use controller::Controller;
+pub use usage::Usage;
+
 use cloud::Cloud;
-use controller::Controller;
 use held::Held;
 use hypervisor::Kind;
 use measurement::Measurements;
@@ -118,6 +123,8 @@ enum Part {
     Mute,
     /// Connections are cut again and again (not by default)
     Storm,
+    /// Clients ask the API as much as they can (not by default)
+    Flood,
     /// Simulated hypervisors read slowly from now on: the last part (not by default)
     Slow,
 }
@@ -187,10 +194,11 @@ fn measure(
         match part {
             Part::Restart => world.restart(measurements)?,
             Part::Reconnect => world.reconnect(measurements)?,
-            Part::Port => world.one_port(arguments.runs.max(1), measurements)?,
+            Part::Port => world.one_port("", arguments.runs.max(1), measurements)?,
             Part::Large => world.large_network(measurements)?,
             Part::Join => world.join(measurements)?,
             Part::Mute => world.mute(faulty, measurements)?,
+            Part::Flood => world.flood(arguments.runs.max(1), measurements)?,
             Part::Storm => world.storm(measurements)?,
             Part::Slow => world.slow_down(faulty, measurements)?,
             Part::Idle => world.idle(Duration::from_secs(arguments.idle), measurements)?,

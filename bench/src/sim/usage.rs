@@ -9,18 +9,18 @@ const TICKS: f64 = 100.0;
 
 /// What a process has used.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usage {
+pub struct Usage {
     /// Processor time.
-    pub(crate) cpu: Duration,
+    pub cpu: Duration,
     /// Resident memory in bytes.
-    pub(crate) resident: u64,
+    pub resident: u64,
     /// The most resident memory since the peak was last forgotten.
-    pub(crate) peak: u64,
+    pub peak: u64,
 }
 
 impl Usage {
     /// What the process of this number has used so far.
-    pub(crate) fn of(process: u32) -> Result<Self, Failure> {
+    pub fn of(process: u32) -> Result<Self, Failure> {
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
         // The name, in parentheses, may have blanks; the fields after it have numbers from 3 on.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();

@@ -8,6 +8,7 @@ use super::counts::Counts;
 use super::held::Held;
 use super::hypervisor::{Hypervisor, Kind, host_name};
 use super::load::Made;
+use super::monitor::Monitor;
 use super::progress::Bar;
 use super::simulated::Simulated;
 use super::site::Site;
@@ -135,6 +136,11 @@ impl World {
         self.watch.check(&self.hypervisors)?;
         std::thread::sleep(time);
         Ok(())
+    }
+
+    /// Begins to note what the controller tells of itself.
+    pub(crate) fn monitor(&self) -> Monitor {
+        Monitor::begin(self.controller.metrics)
     }
 
     /// How long to wait between two looks: a look at a thousand hypervisors costs the controller some milliseconds.

@@ -50,21 +50,24 @@ impl fmt::Display for Wish {
     }
 }
 
-impl fmt::Display for Unexpressed {
+impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.subject)?;
-        match &self.obstacle {
-            Obstacle::HostUnknown(host) => write!(f, "bound to '{host}', which cannot take it or is not known"),
-            Obstacle::PluggedElsewhere(host) => write!(f, "plugged on '{host}', where it is not bound"),
-            Obstacle::OfportUnusable(ofport) => {
-                write!(f, "plugged as OpenFlow port {ofport}, which is no VIF's number")
-            }
-            Obstacle::MulticastMac(mac) => write!(f, "{mac} is a group address and no source"),
-            Obstacle::TooManyClaims(mac) => write!(f, "more than {MAX_CLAIMS} ports claim {mac}"),
-            Obstacle::PortsOfProtocol(number) => {
+        match self {
+            Self::HostUnknown(host) => write!(f, "bound to '{host}', which cannot take it or is not known"),
+            Self::PluggedElsewhere(host) => write!(f, "plugged on '{host}', where it is not bound"),
+            Self::OfportUnusable(ofport) => write!(f, "plugged as OpenFlow port {ofport}, which is no VIF's number"),
+            Self::MulticastMac(mac) => write!(f, "{mac} is a group address and no source"),
+            Self::TooManyClaims(mac) => write!(f, "more than {MAX_CLAIMS} ports claim {mac}"),
+            Self::PortsOfProtocol(number) => {
                 write!(f, "no switch finds ports in packets of protocol {number}: the rule allows nothing")
             }
         }
+    }
+}
+
+impl fmt::Display for Unexpressed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.obstacle)
     }
 }
 

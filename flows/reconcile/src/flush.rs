@@ -2,7 +2,6 @@
 
 use crate::SwitchEvent;
 use std::collections::BTreeMap;
-use std::time::Instant;
 use weir_openflow::Xid;
 use weir_openflow::message::Message;
 use weir_openflow::session::Session;
@@ -17,15 +16,9 @@ pub(crate) struct Flushes {
 
 impl Flushes {
     /// Sends the messages and a barrier behind them; the answer if that cannot be done.
-    pub(crate) fn start(
-        &mut self,
-        now: Instant,
-        ticket: u64,
-        messages: Vec<Message>,
-        session: &mut Session,
-    ) -> Option<SwitchEvent> {
+    pub(crate) fn start(&mut self, ticket: u64, messages: Vec<Message>, session: &mut Session) -> Option<SwitchEvent> {
         let sent: Result<Vec<Xid>, _> = messages.into_iter().map(|message| session.send(message)).collect();
-        match sent.and_then(|sent| Ok((sent, session.request(now, Message::BarrierRequest)?))) {
+        match sent.and_then(|sent| Ok((sent, session.request(Message::BarrierRequest)?))) {
             Ok((sent, barrier)) => {
                 self.parts.extend(sent.into_iter().map(|xid| (xid, ticket)));
                 self.barriers.insert(barrier, ticket);

@@ -1,7 +1,6 @@
 //! The look at a switch that has just connected: its seal, and how many flows it has.
 
 use crate::SealPlace;
-use std::time::Instant;
 use weir_openflow::message::{FlowFilter, MultipartReply, MultipartRequest, TableStats};
 use weir_openflow::session::Session;
 use weir_openflow::{Digest, Xid};
@@ -20,9 +19,9 @@ pub(crate) struct Inspection {
 
 impl Inspection {
     /// Asks the switch; none if it cannot be asked.
-    pub(crate) fn start(now: Instant, place: SealPlace, session: &mut Session) -> Option<Self> {
-        let seal = session.request(now, MultipartRequest::Flows(FlowFilter::table(place.table))).ok()?;
-        let count = session.request(now, MultipartRequest::TableStats).ok()?;
+    pub(crate) fn start(place: SealPlace, session: &mut Session) -> Option<Self> {
+        let seal = session.request(MultipartRequest::Flows(FlowFilter::table(place.table))).ok()?;
+        let count = session.request(MultipartRequest::TableStats).ok()?;
         Some(Self { place, seal: Some(seal), count: Some(count), sum: None, flows: None })
     }
 

@@ -177,8 +177,8 @@ impl Reconciler {
     }
 
     /// Makes the switch forget connections.
-    pub(crate) fn flush(&mut self, now: Instant, ticket: u64, messages: Vec<Message>, session: &mut Session) {
-        self.events.extend(self.flushes.start(now, ticket, messages, session));
+    pub(crate) fn flush(&mut self, ticket: u64, messages: Vec<Message>, session: &mut Session) {
+        self.events.extend(self.flushes.start(ticket, messages, session));
     }
 
     /// Takes what the session tells. What is not about tables is passed on.
@@ -186,11 +186,11 @@ impl Reconciler {
         match event {
             SessionEvent::Ready { features, ports } => {
                 self.ready = true;
-                if let Err(error) = session.request(now, MultipartRequest::Monitor(vec![MonitorRequest::changes(1)])) {
+                if let Err(error) = session.request(MultipartRequest::Monitor(vec![MonitorRequest::changes(1)])) {
                     self.refuse_bundle("the flow monitor", &error.to_string());
                 }
                 self.events.push_back(SwitchEvent::Ready { features, ports });
-                match Inspection::start(now, self.seal.place(), session) {
+                match Inspection::start(self.seal.place(), session) {
                     Some(inspection) => self.inspection = Some(inspection),
                     None => self.want(Occasion::Connected { held: None }),
                 }
@@ -236,7 +236,7 @@ impl Reconciler {
         if !self.ready {
             return;
         }
-        self.start_dump(now, session);
+        self.start_dump(session);
         while self.reading.is_none() && self.in_flight.is_none() {
             if let Some(desired) = self.desired.take() {
                 self.queue.clear();
@@ -336,7 +336,7 @@ impl Reconciler {
         ];
         let mut awaited = Vec::new();
         for request in requests {
-            match session.request(now, request) {
+            match session.request(request) {
                 Ok(xid) => awaited.push(xid),
                 Err(error) => return self.start_over(now, "the request to read back", &error.to_string()),
             }
@@ -515,16 +515,16 @@ impl Reconciler {
     fn count(&mut self, now: Instant, session: &mut Session) {
         self.counted = Some(now);
         if self.counting.is_none() {
-            self.counting = session.request(now, MultipartRequest::TableStats).ok();
+            self.counting = session.request(MultipartRequest::TableStats).ok();
         }
     }
 
-    fn start_dump(&mut self, now: Instant, session: &mut Session) {
+    fn start_dump(&mut self, session: &mut Session) {
         if self.dump.is_some() {
             return;
         }
         let Some(ticket) = self.dumps.front().copied() else { return };
-        if let Ok(xid) = session.request(now, MultipartRequest::Flows(FlowFilter::default())) {
+        if let Ok(xid) = session.request(MultipartRequest::Flows(FlowFilter::default())) {
             self.dumps.pop_front();
             self.dump = Some(Dumping { ticket, xid, flows: Vec::new() });
         }

@@ -46,7 +46,7 @@ impl Switch {
                 // Such a message is one packet; a switch that is too slow for it loses it, as a wire does.
                 let _ = self.session.send(*message);
             }
-            Order::Flush { ticket, messages } => self.reconciler.flush(now, ticket, messages, &mut self.session),
+            Order::Flush { ticket, messages } => self.reconciler.flush(ticket, messages, &mut self.session),
             Order::Close => self.session.close(CloseReason::Local),
             order => self.reconciler.order(now, order),
         }

@@ -332,6 +332,11 @@ impl Topology {
             .filter(|port| self.index.bound_host(port).is_some())
     }
 
+    /// Ports whose `binding:host_id` is this text, whether or not it means a hypervisor that is known.
+    pub fn ports_with_host_id(&self, text: &HostName) -> impl Iterator<Item = &Arc<Port>> + use<'_> {
+        self.index.ports_of_binding.of(text.as_str()).filter_map(|id| self.ports.get(id))
+    }
+
     /// The port with this number in flows.
     pub fn port_by_key(&self, key: PortKey) -> Option<&Arc<Port>> {
         self.ports.get(self.index.port_by_key.get(&key)?)

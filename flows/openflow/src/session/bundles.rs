@@ -1,6 +1,7 @@
 //! Bundles whose fate is not yet known.
 
 use super::event::{Rejection, SessionEvent};
+use super::requests::Sent;
 use super::train::{BundleXids, Place};
 use crate::Xid;
 use crate::message::{BundleControlKind, BundleId, ErrorCode, ErrorMessage};
@@ -19,7 +20,7 @@ struct OpenBundle {
     xids: BundleXids,
     rejection: Option<Rejection>,
     stage: Stage,
-    deadline: Option<Instant>,
+    sent: Option<Sent>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Bundles {
     }
 
     pub(super) fn push(&mut self, bundle: BundleId, xids: BundleXids) {
-        self.open.push_back(OpenBundle { bundle, xids, rejection: None, stage: Stage::Filling, deadline: None });
+        self.open.push_back(OpenBundle { bundle, xids, rejection: None, stage: Stage::Filling, sent: None });
     }
 
     /// Whether a bundle awaits answers to xids from `first` to `last`.
@@ -62,20 +63,25 @@ impl Bundles {
     }
 
     /// Starts the clock of the bundle that opened with `base`.
-    pub(super) fn start_clock(&mut self, base: Xid, deadline: Instant) {
+    pub(super) fn start_clock(&mut self, base: Xid, sent: Sent) {
         if let Some(open) = self.open.iter_mut().find(|open| open.xids.base == base) {
-            open.deadline = Some(deadline);
+            open.sent = Some(sent);
         }
+    }
+
+    /// The peer has read so many bytes.
+    pub(super) fn confirmed(&mut self, read: u64, deadline: Instant) {
+        self.open.iter_mut().filter_map(|open| open.sent.as_mut()).for_each(|sent| sent.confirmed(read, deadline));
     }
 
     /// When the first of the bundles has waited too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.open.iter().filter_map(|open| open.deadline).min()
+        self.open.iter().filter_map(|open| open.sent).map(|sent| sent.deadline).min()
     }
 
     /// The xid of a bundle that has waited too long.
     pub(super) fn overdue(&self, now: Instant) -> Option<Xid> {
-        let late = |open: &&OpenBundle| open.deadline.is_some_and(|deadline| deadline <= now);
+        let late = |open: &&OpenBundle| open.sent.is_some_and(|sent| sent.deadline <= now);
         self.open.iter().find(late).map(|open| open.xids.commit())
     }
 
@@ -91,7 +97,7 @@ impl Bundles {
         let open = &mut self.open[at];
         match (kind, place, open.stage) {
             (BundleControlKind::OpenReply, Place::Open, _) => Outcome::Noted,
-            (BundleControlKind::CloseReply, Place::Close, Stage::Filling) if open.deadline.is_some() => open.gate(),
+            (BundleControlKind::CloseReply, Place::Close, Stage::Filling) if open.sent.is_some() => open.gate(),
             (BundleControlKind::CommitReply, Place::Commit, Stage::Committing { .. }) => {
                 open.stage = Stage::Committing { committed: true };
                 Outcome::Noted
@@ -138,7 +144,7 @@ impl Bundles {
             open.rejection = Some(Rejection { edit, error: error.clone(), in_force });
         }
         match (place, open.stage) {
-            (Place::Close, Stage::Filling) if open.deadline.is_some() => open.gate(),
+            (Place::Close, Stage::Filling) if open.sent.is_some() => open.gate(),
             _ => Outcome::Noted,
         }
     }
@@ -160,7 +166,7 @@ impl OpenBundle {
     fn gate(&mut self) -> Outcome {
         let commit = self.rejection.is_none();
         self.stage = if commit { Stage::Committing { committed: false } } else { Stage::Discarding };
-        self.deadline = None;
+        self.sent = None;
         Outcome::Release { base: self.xids.base, commit }
     }
 }

@@ -21,8 +21,12 @@ pub struct SessionConfig {
     /// How long a probed peer may stay silent until the session ends.
     pub probe_timeout: Duration,
     /// How long a request may go without an answer, or an answer in parts without its next part, until the session
-    /// ends. The clock of a bundle starts when its last byte was taken for sending, and again at its commit.
+    /// ends. Its clock starts when its last byte was taken for sending, and anew whenever the peer confirms that it has read
+    /// some of what goes before it; that of a bundle starts again at its commit.
     pub request_timeout: Duration,
+    /// The most bytes that the peer may have been given without having confirmed that it has read them. Only urgent
+    /// messages may go beyond that. A sixteenth of it is the most that a peer may need to read to be heard again.
+    pub window: usize,
     /// `poll_transmit` adds to the buffer of the caller as long as that holds less than this many bytes. The buffer
     /// never grows beyond this by more than the urgent messages and the longest message, 64 KiB.
     pub high_water: usize,
@@ -50,6 +54,7 @@ impl Default for SessionConfig {
             idle: Duration::from_secs(5),
             probe_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(60),
+            window: 1024 * 1024,
             high_water: 256 * 1024,
             max_queued_bytes: 128 * 1024 * 1024,
             max_urgent_bytes: 256 * 1024,

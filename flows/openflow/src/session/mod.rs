@@ -17,6 +17,7 @@ mod liveness;
 mod outgoing;
 mod requests;
 mod train;
+mod window;
 
 pub use config::SessionConfig;
 pub use event::{CloseReason, Rejection, SendError, SessionEvent};
@@ -27,8 +28,8 @@ use bundles::{Bundles, Outcome};
 use bytes::{Bytes, BytesMut};
 use handshake::{Handshake, Progress};
 use liveness::{Liveness, Pulse};
-use outgoing::Outgoing;
-use requests::{Answer, Answered, Requests};
+use outgoing::{Awaits, Outgoing};
+use requests::{Answer, Answered, Requests, Sent};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,7 +69,7 @@ impl Session {
         let mut session = Self {
             stage: Stage::Handshake(Handshake::new(now + config.handshake_timeout)),
             input: BytesMut::new(),
-            outgoing: Outgoing::default(),
+            outgoing: Outgoing::new(config.window),
             liveness: Liveness::new(now, config.idle, config.probe_timeout),
             requests: Requests::default(),
             bundles: Bundles::default(),
@@ -149,8 +150,14 @@ impl Session {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut BytesMut) -> bool {
         let before = out.len();
         let deadline = now + self.config.request_timeout;
-        let bundles = &mut self.bundles;
-        self.outgoing.fill(out, self.config.high_water, |base| bundles.start_clock(base, deadline));
+        let (requests, bundles) = (&mut self.requests, &mut self.bundles);
+        self.outgoing.fill(out, self.config.high_water, |awaits, given| {
+            let sent = Sent { given, deadline };
+            match awaits {
+                Awaits::Request(xid) => requests.start_clock(xid, sent),
+                Awaits::Bundle(base) => bundles.start_clock(base, sent),
+            }
+        });
         if self.backlogged && self.outgoing.bytes() <= self.config.max_queued_bytes / 2 {
             self.backlogged = false;
             if matches!(self.stage, Stage::Ready) {
@@ -220,38 +227,38 @@ impl Session {
         Ok(xid)
     }
 
-    /// Sends a request. Its answer comes as [`SessionEvent::Reply`], or in parts as [`SessionEvent::Part`] each; a
+    /// Sends a request; the time to answer it counts from when it is taken for sending. Its answer comes as [`SessionEvent::Reply`], or in parts as [`SessionEvent::Part`] each; a
     /// refusal comes as [`SessionEvent::Failed`].
     ///
     /// # Errors
     /// As [`Self::send`]; too many requests await answers; or nothing answers such a message.
-    pub fn request(&mut self, now: Instant, message: impl Into<Message>) -> Result<Xid, SendError> {
+    pub fn request(&mut self, message: impl Into<Message>) -> Result<Xid, SendError> {
         let message = message.into();
         let answer = Answer::of(&message).ok_or(SendError::Unanswered)?;
-        self.ask(now, &message, answer)
+        self.ask(&message, answer)
     }
 
     /// Sends a request whose parts are gathered into one [`SessionEvent::Collected`]; for small replies.
     ///
     /// # Errors
     /// As [`Self::request`].
-    pub fn collect(&mut self, now: Instant, message: impl Into<Message>) -> Result<Xid, SendError> {
+    pub fn collect(&mut self, message: impl Into<Message>) -> Result<Xid, SendError> {
         let message = message.into();
         let answer = match Answer::of(&message).ok_or(SendError::Unanswered)? {
             Answer::Parts(kind) => Answer::Collected { kind, parts: Vec::new(), bytes: 0 },
             single => single,
         };
-        self.ask(now, &message, answer)
+        self.ask(&message, answer)
     }
 
-    fn ask(&mut self, now: Instant, message: &Message, answer: Answer) -> Result<Xid, SendError> {
+    fn ask(&mut self, message: &Message, answer: Answer) -> Result<Xid, SendError> {
         self.admit(0)?;
         if self.requests.len() >= self.config.max_requests {
             return Err(SendError::TooManyRequests);
         }
         let xid = self.xids(1);
-        self.outgoing.push(message, xid)?;
-        self.requests.push(xid, message.kind(), answer, now + self.config.request_timeout);
+        self.outgoing.push_request(message, xid)?;
+        self.requests.push(xid, message.kind(), answer);
         Ok(xid)
     }
 
@@ -403,6 +410,7 @@ impl Session {
     fn take_message(&mut self, xid: Xid, message: Message, length: u16) {
         let event = match message {
             Message::EchoRequest(data) => return self.urge(&Message::EchoReply(data), xid),
+            Message::EchoReply(data) => return self.take_echo(xid, data, length),
             Message::Error(error) => return self.take_error(xid, error),
             Message::PacketIn(packet) | Message::PacketIn2(packet) => SessionEvent::PacketIn(packet),
             Message::PortStatus(status) => SessionEvent::PortStatus(status),
@@ -425,6 +433,16 @@ impl Session {
             message => return self.take_answer(xid, message, length),
         };
         self.events.push_back(event);
+    }
+
+    /// Takes the answer to a mark, a probe or the user's own echo.
+    fn take_echo(&mut self, xid: Xid, data: Bytes, length: u16) {
+        let Some(read) = self.outgoing.confirm(xid, &data) else {
+            return self.take_answer(xid, Message::EchoReply(data), length);
+        };
+        let deadline = self.liveness.last_heard() + self.config.request_timeout;
+        self.requests.confirmed(read, deadline);
+        self.bundles.confirmed(read, deadline);
     }
 
     fn take_answer(&mut self, xid: Xid, message: Message, length: u16) {

@@ -16,7 +16,34 @@ pub(super) struct Requests {
 struct Pending {
     kind: MessageKind,
     answer: Answer,
-    deadline: Instant,
+    sent: Option<Sent>,
+}
+
+/// When and where a request left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    /// How many bytes had been given to the peer with it.
+    pub(super) given: u64,
+    /// Until when the answer must come.
+    pub(super) deadline: Instant,
+}
+
+impl Sent {
+    /// The peer has read so many bytes. What it has yet to read its way to has all the time again.
+    pub(super) fn confirmed(&mut self, read: u64, deadline: Instant) {
+        if self.given > read {
+            self.deadline = deadline;
+        }
+    }
+}
+
+impl Pending {
+    /// A part of the answer is here: the next one has time until then.
+    fn wait_on(&mut self, deadline: Instant) {
+        if let Some(sent) = &mut self.sent {
+            sent.deadline = deadline;
+        }
+    }
 }
 
 /// How the answer of a request is handed on.
@@ -57,18 +84,34 @@ impl Requests {
         self.pending.range(first..=last).next().is_some()
     }
 
-    pub(super) fn push(&mut self, xid: Xid, kind: MessageKind, answer: Answer, deadline: Instant) {
-        self.pending.insert(xid, Pending { kind, answer, deadline });
+    pub(super) fn push(&mut self, xid: Xid, kind: MessageKind, answer: Answer) {
+        self.pending.insert(xid, Pending { kind, answer, sent: None });
+    }
+
+    /// Starts the clock of a request.
+    pub(super) fn start_clock(&mut self, xid: Xid, sent: Sent) {
+        if let Some(pending) = self.pending.get_mut(&xid) {
+            pending.sent = Some(sent);
+        }
+    }
+
+    /// The peer has read so many bytes.
+    pub(super) fn confirmed(&mut self, read: u64, deadline: Instant) {
+        self.pending
+            .values_mut()
+            .filter_map(|pending| pending.sent.as_mut())
+            .for_each(|sent| sent.confirmed(read, deadline));
     }
 
     /// When the first of the requests has waited too long.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.pending.values().map(|pending| pending.deadline).min()
+        self.pending.values().filter_map(|pending| pending.sent).map(|sent| sent.deadline).min()
     }
 
     /// A request that has waited too long.
     pub(super) fn overdue(&self, now: Instant) -> Option<CloseReason> {
-        let (&xid, pending) = self.pending.iter().find(|(_, pending)| pending.deadline <= now)?;
+        let late = |pending: &Pending| pending.sent.is_some_and(|sent| sent.deadline <= now);
+        let (&xid, pending) = self.pending.iter().find(|(_, pending)| late(pending))?;
         Some(CloseReason::RequestTimeout { kind: pending.kind, xid })
     }
 
@@ -95,7 +138,7 @@ impl Requests {
                 Ok(Answered::Event(SessionEvent::Reply { xid, message }))
             }
             (Answer::Parts(kind), Message::MultipartReply { reply, more }) if reply.kind() == *kind => {
-                pending.deadline = deadline;
+                pending.wait_on(deadline);
                 if !more {
                     self.pending.remove(&xid);
                 }
@@ -110,7 +153,7 @@ impl Requests {
                 }
                 parts.push(reply);
                 if more {
-                    pending.deadline = deadline;
+                    pending.wait_on(deadline);
                     return Ok(Answered::Noted);
                 }
                 let parts = std::mem::take(parts);
