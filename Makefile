@@ -1,8 +1,9 @@
-# make demo   two tenants with the same addresses on three real hypervisors; Ctrl-C ends it
-# make test   every test, those on real Open vSwitch included
-# make bench  the benchmarks; see bench/README.md
+# make demo          two tenants with the same addresses on three real hypervisors; Ctrl-C ends it
+# make test          every test, those on real Open vSwitch included
+# make bench         the benchmarks; see bench/README.md
+# make instructions  what the hot paths cost in instructions; see bench/README.md
 
-.PHONY: demo test bench deps
+.PHONY: demo test bench instructions deps
 
 # Namespaces need root. Only what needs them runs as root: the program itself and the test executables, never cargo.
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo -E)
@@ -27,6 +28,9 @@ bench: deps
 	cargo build --release --quiet --workspace --bins
 	@for name in install compile controller resync api; do $(TARGET)/release/$$name $(ARGS); echo; done
 	@$(SUDO) $(TARGET)/release/datapath $(ARGS)
+
+instructions:
+	@bench/instructions $(ARGS)
 
 deps:
 	@.ci/deps
