@@ -205,8 +205,15 @@ impl SwitchLink {
         self.wanted = wanted;
     }
 
+    /// It holds everything of a revision; after a comparison in routine that may be a later one than it had to reach.
+    pub(super) fn acknowledge(&mut self, revision: Revision) {
+        self.acknowledged = Some(revision);
+        self.wanted = self.wanted.max(revision);
+        self.confirm(revision);
+    }
+
     /// It has been known to hold everything of a revision.
-    pub(super) fn confirm(&mut self, revision: Revision) {
+    fn confirm(&mut self, revision: Revision) {
         self.confirmed = self.confirmed.max(revision);
     }
 

@@ -195,8 +195,7 @@ impl Controller {
         let revision = Revision(revision);
         let Some(host) = self.hosts.get_mut(&switch.host) else { return };
         let link = host.switch_mut(switch.bridge);
-        link.acknowledged = Some(revision);
-        link.confirm(revision);
+        link.acknowledge(revision);
         self.counts.acknowledged();
         if let Some(since) = link.behind_since.take_if(|_| revision >= link.wanted) {
             self.counts.caught_up(self.now.duration_since(since));
