@@ -98,7 +98,7 @@ impl World {
         self.verify("mass reconnect", &before, &changes)
     }
 
-    /// Ends a measurement in which so many switches connect, were read back and hold what they should: when they had
+    /// Ends a measurement in which so many switches connect, are inspected and hold what they should: when they had
     /// connected, how much longer the rest took, and all of it.
     fn end_connected(
         &self,

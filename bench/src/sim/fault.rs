@@ -49,7 +49,7 @@ impl World {
             (last, inspections) = (measurement.elapsed(), self.counts.now().inspections);
             self.cut();
         }
-        // Every switch is read once more, whatever became of its connections before.
+        // Every switch is inspected once more, whatever became of its connections before.
         let inspections = inspections + self.switches();
         self.wait("storm", inspections)?;
         measurements.end(self, "storm: verified", &measurement, measurement.elapsed() - last, None)?;

@@ -177,6 +177,7 @@ fn a_tap_counts_what_a_switch_counts() {
     let counted = pair.agent.tally;
     assert_eq!(pair.tapped.now(), Tally { told_bytes: counted.told_bytes + hello, connections: 1, ..counted });
     let edits = (counted.flow_mods, counted.group_mods, counted.meter_mods, counted.refusals);
+    // The seal is one more flow.
     assert_eq!(edits, (2_001, 2, 1, 1));
     assert!(counted.commits > 0 && counted.reads > 0 && counted.inspections > 0);
 }

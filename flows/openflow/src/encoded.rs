@@ -10,6 +10,10 @@ use bytes::{BufMut, Bytes, BytesMut};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EncodedEdit {
     message: Bytes,
+    /// What the message says, where it is at hand: edits are sorted and sent by the hundred thousand, and most of their
+    /// messages are not in any cache.
+    phase: Phase,
+    table: TableId,
 }
 
 /// What an encoded edit is about; the cheap form of [`EditKey`](crate::EditKey), told from the bytes alone.
@@ -94,7 +98,15 @@ impl EncodedEdit {
             }
             _ => Self::put(&mut out, |out| put_group_mod(out, edit), GROUP_MOD)?,
         }
-        Ok(Self { message: out.freeze() })
+        Ok(Self::new(out.freeze()))
+    }
+
+    /// A message that is long enough for what its kind has.
+    fn new(message: Bytes) -> Self {
+        let phase = phase_of(&message);
+        let is_flow = matches!(phase, Phase::AddFlow | Phase::DeleteFlow);
+        let table = if is_flow { TableId(message[at::TABLE]) } else { TableId(0) };
+        Self { message, phase, table }
     }
 
     /// The same edit for a switch that has the meter already: `OFPMC_MODIFY` in place of `OFPMC_ADD`. Any other edit
@@ -106,7 +118,7 @@ impl EncodedEdit {
         }
         let mut message = BytesMut::from(&self.message[..]);
         message[at::METER_COMMAND + 1] = METER_MODIFY;
-        Self { message: message.freeze() }
+        Self::new(message.freeze())
     }
 
     /// Writes a message of `kind` with the xid 0.
@@ -129,7 +141,7 @@ impl EncodedEdit {
             out.put_bytes(0, matching.len().next_multiple_of(8) - matching.len());
         };
         Self::put(&mut out, body, FLOW_MOD).expect("a deletion is no longer than what it deletes");
-        Self { message: out.freeze() }
+        Self::new(out.freeze())
     }
 
     /// Takes a whole message, header included. None if it is no flow-mod, group-mod or meter-mod of a single object,
@@ -145,7 +157,7 @@ impl EncodedEdit {
             METER_MOD => at::METER + 4,
             _ => return None,
         };
-        (message.len() >= length).then_some(Self { message })
+        (message.len() >= length).then(|| Self::new(message))
     }
 
     /// The whole message, header included.
@@ -159,7 +171,7 @@ impl EncodedEdit {
     pub fn key(&self) -> EncodedKey {
         match self.message[at::KIND] {
             FLOW_MOD => EncodedKey::Flow {
-                table: TableId(self.message[at::TABLE]),
+                table: self.table,
                 priority: self.u16(at::PRIORITY),
                 matching: self.message.slice(at::MATCH..at::MATCH + self.match_length()),
             },
@@ -178,8 +190,8 @@ impl EncodedEdit {
     /// What names the flow that the edit is about, as bytes; none for groups and meters.
     #[must_use]
     pub fn raw_key(&self) -> Option<RawKey<'_>> {
-        (self.message[at::KIND] == FLOW_MOD).then(|| RawKey {
-            table: TableId(self.message[at::TABLE]),
+        self.table().map(|table| RawKey {
+            table,
             priority: self.u16(at::PRIORITY),
             matching: &self.message[at::MATCH..at::MATCH + self.match_length()],
         })
@@ -187,18 +199,16 @@ impl EncodedEdit {
 
     /// Where the edit stands within a bundle.
     #[must_use]
-    pub fn phase(&self) -> Phase {
-        match self.message[at::KIND] {
-            FLOW_MOD if self.message[at::COMMAND] == DELETE_STRICT => Phase::DeleteFlow,
-            FLOW_MOD => Phase::AddFlow,
-            GROUP_MOD => match self.u16(at::GROUP_COMMAND) {
-                GROUP_DELETE => Phase::DeleteGroup,
-                INSERT_BUCKET => Phase::InsertBucket,
-                REMOVE_BUCKET => Phase::RemoveBucket,
-                _ => Phase::Group,
-            },
-            _ if self.u16(at::METER_COMMAND) == METER_DELETE => Phase::DeleteMeter,
-            _ => Phase::Meter,
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The table of a flow; none for groups and meters.
+    #[must_use]
+    pub const fn table(&self) -> Option<TableId> {
+        match self.phase {
+            Phase::AddFlow | Phase::DeleteFlow => Some(self.table),
+            _ => None,
         }
     }
 
@@ -239,6 +249,22 @@ impl EncodedEdit {
 
     fn u32(&self, at: usize) -> u32 {
         u32::from(self.u16(at)) << 16 | u32::from(self.u16(at + 2))
+    }
+}
+
+fn phase_of(message: &[u8]) -> Phase {
+    let u16 = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
+    match message[at::KIND] {
+        FLOW_MOD if message[at::COMMAND] == DELETE_STRICT => Phase::DeleteFlow,
+        FLOW_MOD => Phase::AddFlow,
+        GROUP_MOD => match u16(at::GROUP_COMMAND) {
+            GROUP_DELETE => Phase::DeleteGroup,
+            INSERT_BUCKET => Phase::InsertBucket,
+            REMOVE_BUCKET => Phase::RemoveBucket,
+            _ => Phase::Group,
+        },
+        _ if u16(at::METER_COMMAND) == METER_DELETE => Phase::DeleteMeter,
+        _ => Phase::Meter,
     }
 }
 

@@ -183,7 +183,7 @@ impl Comparison {
                 Err(_) => others.extend(in_pieces(edit)),
             }
         }
-        others.sort_by_cached_key(|edit| (edit.phase(), edit.raw_key().map(|key| key.table)));
+        others.sort_by_key(|edit| (edit.phase(), edit.table()));
         let after = others.split_off(others.partition_point(|edit| edit.phase() < Phase::AddFlow));
         let mut edits = others;
         edits.reserve_exact(additions.len() + after.len());
@@ -210,8 +210,8 @@ impl Comparison {
         // A large switch lacks nothing or everything; sorting by comparisons would take longer than all the rest.
         let mut tables: BTreeMap<TableId, Vec<Place>> = BTreeMap::new();
         let mut put = |place: Place| {
-            if let Some(key) = place.of(&self.units).raw_key() {
-                tables.entry(key.table).or_default().push(place);
+            if let Some(table) = place.of(&self.units).table() {
+                tables.entry(table).or_default().push(place);
             }
         };
         match self.missing.take() {
