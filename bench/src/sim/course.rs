@@ -26,6 +26,9 @@ const JOINING: usize = 100;
 /// How long nothing may be committed until a port is taken to be known everywhere.
 const QUIET: Duration = Duration::from_millis(10);
 
+/// How long nothing may be committed until a change of many flows is taken to be known everywhere.
+const LULL: Duration = Duration::from_millis(100);
+
 /// How long one port may take to become ACTIVE.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -108,7 +111,7 @@ impl World {
         before: &Tally,
         switches: u64,
     ) -> Result<(), Failure> {
-        self.wait_for_connections(what, before.connections + switches)?;
+        self.wait_for_counts(what, |now| now.connections >= before.connections + switches)?;
         let connected = measurement.elapsed();
         measurements.end(self, &format!("{what}: connected"), measurement, connected, None)?;
         self.wait(what, before.inspections + switches)?;
@@ -208,13 +211,11 @@ impl World {
             "remote_group_id": large.group,
         });
         self.caller.create(&project, "security_group_rule", &rule)?;
-        self.wait("one rule", 0)?;
         self.end_with_last(measurements, "rule of 1,000 members", &measurement)?;
 
         if let Some(router) = self.made.routers.first().cloned() {
             let measurement = Measurement::begin(self)?;
             self.caller.add_interface(&project, &router, &large.subnet)?;
-            self.wait("one router interface", 0)?;
             self.end_with_last(measurements, "router interface", &measurement)?;
         }
         for (what, path) in [
@@ -260,13 +261,17 @@ impl World {
         Ok(Large { network, subnet, group })
     }
 
-    /// Ends a measurement at the moment at which the last bundle was acknowledged.
+    /// Ends a measurement of a change at the moment at which the last bundle was acknowledged. Until the first was, the
+    /// API may tell what was wanted before the change.
     fn end_with_last(
         &self,
         measurements: &mut Measurements,
         what: &str,
         measurement: &Measurement,
     ) -> Result<(), Failure> {
+        self.wait_for_counts(what, |now| now.commits > measurement.before().commits)?;
+        self.wait(what, 0)?;
+        self.wait_for_quiet(LULL)?;
         let time = self.counts.acknowledged().saturating_duration_since(measurement.start());
         measurements.end(self, what, measurement, time, None)
     }

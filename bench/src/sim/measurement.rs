@@ -39,6 +39,11 @@ impl Measurement {
         self.start
     }
 
+    /// What had been counted when it began.
+    pub(crate) const fn before(&self) -> Tally {
+        self.tally
+    }
+
     /// The time since then.
     pub(crate) fn elapsed(&self) -> Duration {
         self.start.elapsed()

@@ -4,7 +4,7 @@ use super::book::Book;
 use super::caller::Caller;
 use super::cloud::Cloud;
 use super::controller::Controller;
-use super::counts::Counts;
+use super::counts::{Counts, Tally};
 use super::held::Held;
 use super::hypervisor::{Hypervisor, Kind, host_name};
 use super::load::Made;
@@ -162,12 +162,12 @@ impl World {
         Ok(())
     }
 
-    /// Waits until there were so many connections of switches.
-    pub(crate) fn wait_for_connections(&self, what: &str, connections: u64) -> Result<(), Failure> {
+    /// Waits until what switches were told and did is as `reached` says.
+    pub(crate) fn wait_for_counts(&self, what: &str, reached: impl Fn(Tally) -> bool) -> Result<(), Failure> {
         let start = Instant::now();
-        while self.counts.now().connections < connections {
+        while !reached(self.counts.now()) {
             if start.elapsed() > PATIENCE {
-                return Err(format!("{what}: some switches do not connect").into());
+                return Err(format!("{what}: switches do not do what was waited for: {:?}", self.counts.now()).into());
             }
             self.pause(Duration::from_millis(1))?;
         }
