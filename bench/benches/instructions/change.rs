@@ -1,10 +1,11 @@
 //! What is asked of a cloud of 1,000 ports on 20 hypervisors.
 
+use std::sync::Arc;
 use uuid::Uuid;
 use weir_bench::cloud::Cloud;
 use weir_model::{
     Command, Direction, Ethertype, NetworkId, NetworkKey, NewInterface, NewSecurityGroupRule, OldInterface, PortId,
-    Protocol, Remote, RouterId, SecurityGroupRuleId, SubnetId,
+    Protocol, Remote, RouterId, SecurityGroupRuleId, Subnet, SubnetId,
 };
 
 /// Ports of the cloud's VMs; a hundred are in a network, and two networks are a project's.
@@ -25,8 +26,10 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    fn new(mut cloud: Cloud, before: Command, command: Command) -> Self {
-        cloud.command(before).expect("the model takes it");
+    fn new(mut cloud: Cloud, before: impl IntoIterator<Item = Command>, command: Command) -> Self {
+        for command in before {
+            cloud.command(command).expect("the model takes it");
+        }
         Self { cloud, command }
     }
 
@@ -42,7 +45,7 @@ impl Change {
         let mut cloud = cloud();
         let (port, created) = cloud.new_port(first_network(&cloud), 0);
         let plugged = cloud.vif(port, 0, 30_000);
-        Self::new(cloud, created, plugged)
+        Self::new(cloud, [created], plugged)
     }
 
     /// A rule more in the default group of the first project, by which its 200 ports reach each other.
@@ -64,23 +67,23 @@ impl Change {
         Self { cloud, command }
     }
 
-    /// The first project's router gets an interface in the first network, which has 100 ports.
+    /// The first project's router gets its interface in the IPv4 subnet of the first network, which has 100 ports and no
+    /// router before.
     pub(crate) fn interface_added() -> Self {
         let cloud = cloud();
-        let subnet = ipv4_subnet(&cloud, first_network(&cloud));
+        let network = first_network(&cloud);
+        let subnets: Vec<_> = cloud.topology.subnets_of(network).cloned().collect();
+        let subnet = subnets.iter().find(|subnet| !subnet.is_ipv6()).expect("a subnet of IPv4").id;
         let id = router_of(&cloud, subnet);
-        let taken = Command::RemoveRouterInterface { id, interface: OldInterface::Subnet(subnet) };
+        let taken =
+            |subnet: &Arc<Subnet>| Command::RemoveRouterInterface { id, interface: OldInterface::Subnet(subnet.id) };
         let given = NewInterface::Subnet { subnet, port: PortId(Uuid::from_u128(2)) };
-        Self::new(cloud, taken, Command::AddRouterInterface { id, interface: given })
+        Self::new(cloud, subnets.iter().map(taken), Command::AddRouterInterface { id, interface: given })
     }
 }
 
 fn first_network(cloud: &Cloud) -> NetworkId {
     cloud.topology.network_by_key(NetworkKey(1)).expect("networks are numbered from 1").id
-}
-
-fn ipv4_subnet(cloud: &Cloud, network: NetworkId) -> SubnetId {
-    cloud.topology.subnets_of(network).find(|subnet| !subnet.is_ipv6()).expect("a subnet of IPv4").id
 }
 
 fn router_of(cloud: &Cloud, subnet: SubnetId) -> RouterId {
