@@ -97,9 +97,9 @@ impl Host {
     }
 
     /// The switches that are waited for: none of a hypervisor that is gone, except one that is still programmed.
-    pub(super) fn concerned(&self) -> impl Iterator<Item = (Bridge, &SwitchLink)> {
+    pub(super) fn concerned(&self) -> impl Iterator<Item = &SwitchLink> {
         let is_concerned = |bridge: &Bridge| !self.gone || self.is_comparable(*bridge);
-        Bridge::ALL.into_iter().filter(is_concerned).map(|bridge| (bridge, self.switch(bridge)))
+        Bridge::ALL.into_iter().filter(is_concerned).map(|bridge| self.switch(bridge))
     }
 
     /// Whether any session is up.

@@ -93,7 +93,7 @@ impl Controller {
     fn confirmed(&self, network: NetworkId, first: Revision) -> Option<Revision> {
         let mut confirmed = self.told;
         for host in self.hosts_of(network) {
-            for (_, switch) in host.concerned() {
+            for switch in host.concerned() {
                 confirmed = confirmed.min(switch.confirmed(self.told));
                 if confirmed < first {
                     return None;
@@ -105,7 +105,7 @@ impl Controller {
 
     /// The hypervisors that ports of a network wait for, from a revision on.
     pub(super) fn waited_for(&self, network: NetworkId, since: Revision) -> impl Iterator<Item = HostName> {
-        let lacks = move |host: &&Host| host.concerned().any(|(_, switch)| switch.confirmed(self.told) < since);
+        let lacks = move |host: &&Host| host.concerned().any(|switch| switch.confirmed(self.told) < since);
         self.hosts_of(network).filter(lacks).map(|host| host.name.clone())
     }
 

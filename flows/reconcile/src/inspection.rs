@@ -43,12 +43,12 @@ impl Inspection {
             _ => {}
         }
         if !more {
-            self.fail(xid);
+            self.end(xid);
         }
     }
 
     /// There is no further answer to a request.
-    pub(crate) fn fail(&mut self, xid: Xid) {
+    pub(crate) fn end(&mut self, xid: Xid) {
         self.seal = self.seal.filter(|seal| *seal != xid);
         self.count = self.count.filter(|count| *count != xid);
     }

@@ -469,7 +469,7 @@ impl Reconciler {
         if let Some(inspection) = &mut self.inspection
             && inspection.takes(xid)
         {
-            inspection.fail(xid);
+            inspection.end(xid);
             self.finish_inspection();
         } else if self.counting == Some(xid) {
             self.counting = None;
