@@ -259,13 +259,13 @@ impl Controller {
         let connected = self.connections.get_mut(id).and_then(|connection| connection.connected.take());
         let held = connected.and_then(|connected| connected.held);
         let revision = self.topology.revision().0;
-        let digest = self.engine.digest(key, switch.bridge, &self.topology);
+        let holding = self.engine.holding(key, switch.bridge, &self.topology);
+        let digest = holding.digest();
         if held == Some(digest) {
             self.counts.trusted();
             return Some(Order::Sealed { revision, digest });
         }
         self.counts.compared();
-        let units = self.engine.encoded(key, switch.bridge, &self.topology).map(|(_, edits)| edits).collect();
-        Some(Order::Desired(Desired { revision, units, digest }))
+        Some(Order::Desired(Desired { revision, additions: holding.additions(), digest }))
     }
 }

@@ -330,8 +330,8 @@ fn a_refused_flow_is_named_and_everything_else_goes_on() {
             while let Some(event) = switch.poll_event(now) {
                 match event {
                     SwitchEvent::WantsDesired(_) => {
-                        let (units, digest) = (vec![unit.to_vec().into()], Digest::of(&unit));
-                        switch.order(now, Order::Desired(Desired { revision: 7, units, digest }));
+                        let (additions, digest) = (vec![unit.to_vec().into()], Digest::of(&unit));
+                        switch.order(now, Order::Desired(Desired { revision: 7, additions, digest }));
                     }
                     SwitchEvent::Refused(refusal) => refusals.push(refusal),
                     SwitchEvent::Acknowledged { revision } => acknowledged.push(revision),

@@ -199,15 +199,16 @@ impl Troubled {
                     SwitchEvent::WantsDesired(occasion) => {
                         let key = self.topology.hypervisor(host).unwrap().key;
                         let revision = self.topology.revision().0;
-                        let digest = self.engine.digest(key, *bridge, &self.topology);
+                        let holding = self.engine.holding(key, *bridge, &self.topology);
+                        let digest = holding.digest();
                         link.following = true;
                         if occasion == (Occasion::Connected { held: Some(digest) }) {
                             self.trusted += 1;
                             link.switch.order(instant, Order::Sealed { revision, digest });
                             continue;
                         }
-                        let units = self.engine.encoded(key, *bridge, &self.topology).map(|(_, edits)| edits).collect();
-                        link.switch.order(instant, Order::Desired(Desired { revision, units, digest }));
+                        let additions = holding.additions();
+                        link.switch.order(instant, Order::Desired(Desired { revision, additions, digest }));
                     }
                     SwitchEvent::Acknowledged { revision } => link.acknowledged = revision,
                     SwitchEvent::Closed(_) => {
@@ -257,14 +258,14 @@ impl Troubled {
         Some(trouble.fault)
     }
 
-    fn differences(&self) -> Vec<String> {
+    fn differences(&mut self) -> Vec<String> {
         let mut all = Vec::new();
         for ((host, bridge), link) in &self.links {
             let installed = self.fabric.host(host).unwrap().datapath().bridge(bridge.name()).unwrap().content();
             let key = self.topology.hypervisor(host).unwrap().key;
             let (installed, sealed) = seal::open(installed);
             let difference = FlowTable::diff(&installed, &desired(key, *bridge, &self.topology));
-            if sealed != Some(self.engine.digest(key, *bridge, &self.topology).sum) {
+            if sealed != Some(self.engine.holding(key, *bridge, &self.topology).digest().sum) {
                 all.push(format!("{host} {bridge} is sealed with {sealed:?}"));
             }
             if !difference.is_empty() {

@@ -412,12 +412,12 @@ impl World {
 
     /// Whether every bridge holds what it should, and says so.
     fn is_installed(&self) -> bool {
-        let engine = Engine::load(self.topology());
+        let mut engine = Engine::load(self.topology());
         self.places().all(|(host, bridge)| {
             let installed = self.fabric.host(&host).unwrap().datapath().bridge(bridge.name()).unwrap().content();
             let (installed, sealed) = seal::open(installed);
             let key = self.topology().hypervisor(&host).unwrap().key;
-            let digest = engine.digest(key, bridge, self.topology());
+            let digest = engine.holding(key, bridge, self.topology()).digest();
             installed == desired(key, bridge, self.topology()) && sealed == Some(digest.sum)
         })
     }

@@ -8,11 +8,10 @@ use crate::switch::{READ_BYTES, SimulatedSwitch};
 use bytes::{Bytes, BytesMut};
 use gungraun::library_benchmark;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_bench::flows;
 use weir_openflow::session::SessionConfig;
-use weir_openflow::{Cookie, Digest, EncodedEdit, TableId};
+use weir_openflow::{Cookie, Digest, EditRun, TableId};
 use weir_reconcile::{Desired, Order, SealPlace, Switch, SwitchConfig, SwitchEvent};
 
 /// Where the switch's seal is.
@@ -28,7 +27,7 @@ pub(crate) struct Connected {
 }
 
 impl Connected {
-    fn new(now: Instant, units: &[Arc<[EncodedEdit]>], answer: impl FnMut(&[u8]) -> Bytes) -> Self {
+    fn new(now: Instant, units: &[EditRun], answer: impl FnMut(&[u8]) -> Bytes) -> Self {
         let (session, audit_interval) = (SessionConfig::default(), Duration::from_secs(3600));
         let digest = units.iter().map(|unit| Digest::of(&**unit)).sum();
         let config = SwitchConfig { session, audit_interval, seal: SEAL };
@@ -36,7 +35,7 @@ impl Connected {
             switch: Switch::new(config, now),
             now,
             output: BytesMut::with_capacity(1 << 20),
-            desired: Desired { revision: 1, units: units.to_vec(), digest },
+            desired: Desired { revision: 1, additions: units.to_vec(), digest },
             answers: VecDeque::new(),
         };
         connected.run(answer, |event| matches!(event, SwitchEvent::WantsDesired(_)));
@@ -75,7 +74,7 @@ impl Connected {
     }
 }
 
-fn connected(units: &[Arc<[EncodedEdit]>], mut switch: SimulatedSwitch) -> Connected {
+fn connected(units: &[EditRun], mut switch: SimulatedSwitch) -> Connected {
     let now = Instant::now();
     let mut answers = VecDeque::new();
     let mut answer = |bytes: &[u8]| {
@@ -88,7 +87,7 @@ fn connected(units: &[Arc<[EncodedEdit]>], mut switch: SimulatedSwitch) -> Conne
     connected
 }
 
-fn units(count: usize) -> Vec<Arc<[EncodedEdit]>> {
+fn units(count: usize) -> Vec<EditRun> {
     vec![flows::encoded(count).expect("the flows are small").into()]
 }
 

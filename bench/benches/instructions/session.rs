@@ -4,12 +4,11 @@ use crate::heap::settled;
 use crate::switch::{READ_BYTES, SimulatedSwitch};
 use bytes::{Bytes, BytesMut};
 use gungraun::library_benchmark;
-use std::sync::Arc;
 use std::time::Instant;
 use weir_bench::flows;
 use weir_openflow::message::{PacketIn, PacketInReason};
 use weir_openflow::session::{SessionConfig, SessionEvent};
-use weir_openflow::{Cookie, EncodedEdit, Field, Match, Message, PortNo, Session, TableId, Xid};
+use weir_openflow::{Cookie, Edits, Field, Match, Message, PortNo, Session, TableId, Xid};
 
 /// A session after the handshake.
 pub(crate) struct Ready {
@@ -52,8 +51,8 @@ impl Ready {
         events
     }
 
-    fn send(mut self, edits: Arc<Vec<EncodedEdit>>) -> (Self, Arc<Vec<EncodedEdit>>) {
-        self.session.bundle(Arc::clone(&edits)).expect("the session is ready and nothing waits");
+    fn send(mut self, edits: Edits) -> (Self, Edits) {
+        self.session.bundle(edits.clone()).expect("the session is ready and nothing waits");
         while self.session.wants_write() {
             self.write();
         }
@@ -61,8 +60,8 @@ impl Ready {
     }
 }
 
-fn bundle(count: usize) -> (Ready, Arc<Vec<EncodedEdit>>) {
-    (Ready::new(), Arc::new(flows::encoded(count).expect("the flows are small")))
+fn bundle(count: usize) -> (Ready, Edits) {
+    (Ready::new(), flows::encoded(count).expect("the flows are small").into())
 }
 
 /// Packets that a switch sends to the controller.
@@ -87,7 +86,7 @@ fn packets(count: usize) -> (Ready, Bytes) {
 
 #[library_benchmark]
 #[bench::of_4000(settled(bundle(4_000)))]
-pub(crate) fn send_bundle((ready, edits): (Ready, Arc<Vec<EncodedEdit>>)) -> (Ready, Arc<Vec<EncodedEdit>>) {
+pub(crate) fn send_bundle((ready, edits): (Ready, Edits)) -> (Ready, Edits) {
     ready.send(edits)
 }
 

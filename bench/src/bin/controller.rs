@@ -145,7 +145,7 @@ impl World {
                 while let Ok(order) = orders.try_recv() {
                     match order {
                         Order::Desired(desired) => {
-                            self.edits += desired.units.iter().map(|unit| unit.len()).sum::<usize>();
+                            self.edits += desired.additions.iter().map(|run| run.len()).sum::<usize>();
                             reached = Some(desired.revision);
                         }
                         Order::Apply(steps) => {

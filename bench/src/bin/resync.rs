@@ -4,7 +4,6 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -13,7 +12,7 @@ use weir_bench::report::{Report, count_cell, median, number_cell, time_cell, tim
 use weir_bench::switch::DummySwitch;
 use weir_bench::{Failure, flows};
 use weir_openflow::session::SessionConfig;
-use weir_openflow::{Cookie, Digest, EncodedEdit, TableId};
+use weir_openflow::{Cookie, Digest, EditRun, TableId};
 use weir_reconcile::{Desired, Order, SealPlace, Switch, SwitchConfig, SwitchEvent};
 
 /// Reads a real switch back and finds it right.
@@ -41,7 +40,7 @@ fn measure(arguments: &Arguments) -> Result<(), Failure> {
     );
     for &count in &arguments.flows {
         let real = DummySwitch::start()?;
-        let units: Vec<Arc<[EncodedEdit]>> = vec![flows::encoded(count)?.into()];
+        let units: Vec<EditRun> = vec![flows::encoded(count)?.into()];
         let mut changes = 0;
         let [mut from_empty, mut unchanged] = [const { Vec::<Duration>::new() }; 2];
         for _ in 0..arguments.runs.max(1) {
@@ -71,7 +70,7 @@ fn measure(arguments: &Arguments) -> Result<(), Failure> {
 const SEAL: SealPlace = SealPlace { table: TableId(250), cookie: Cookie(1) };
 
 /// Connects, lets the reconciler do what it does, and returns how many changes of tables were sent.
-fn reconcile(socket: &Path, units: &[Arc<[EncodedEdit]>]) -> Result<usize, Failure> {
+fn reconcile(socket: &Path, units: &[EditRun]) -> Result<usize, Failure> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(Duration::from_secs(120)))?;
     let config =
@@ -84,7 +83,7 @@ fn reconcile(socket: &Path, units: &[Arc<[EncodedEdit]>]) -> Result<usize, Failu
         while let Some(event) = switch.poll_event(Instant::now()) {
             match event {
                 SwitchEvent::WantsDesired(_) => {
-                    let desired = Desired { revision: 1, units: units.to_vec(), digest };
+                    let desired = Desired { revision: 1, additions: units.to_vec(), digest };
                     switch.order(Instant::now(), Order::Desired(desired));
                 }
                 SwitchEvent::Acknowledged { revision: 1 } => return Ok(changes.count),

@@ -89,7 +89,7 @@ impl Pair {
                 match event {
                     SwitchEvent::WantsDesired(_) => {
                         let digest = Digest::of(desired);
-                        let desired = Desired { revision: 1, units: vec![desired.into()], digest };
+                        let desired = Desired { revision: 1, additions: vec![desired.to_vec().into()], digest };
                         self.switch.order(now, Order::Desired(desired));
                     }
                     SwitchEvent::Repaired(repair) => repaired = Some(repair),

@@ -16,6 +16,12 @@ impl Bridge {
     /// Both, in the order in which they are programmed.
     pub const ALL: [Self; 2] = [Self::Integration, Self::Tunnel];
 
+    /// Its place in [`Bridge::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The name of the bridge in OVSDB.
     #[must_use]
     pub const fn name(self) -> &'static str {

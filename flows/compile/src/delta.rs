@@ -33,18 +33,20 @@ pub struct Delta {
 
 /// Encodes what a unit consists of, additions all, in one piece of memory.
 pub(crate) fn encode(edits: &[FlowEdit]) -> Arc<[EncodedEdit]> {
-    let mut messages = Vec::new();
-    let lengths: Vec<usize> = edits
-        .iter()
-        .map(|edit| {
-            let edit = encoded(edit);
-            messages.extend_from_slice(edit.message());
-            edit.message().len()
-        })
-        .collect();
-    let mut rest = Bytes::from(messages.into_boxed_slice());
-    let slices = lengths.into_iter().map(|length| rest.split_to(length));
-    slices.map(|message| EncodedEdit::from_message(message).expect("what was encoded is an edit")).collect()
+    let mut encoded: Vec<_> = edits.iter().map(encoded).collect();
+    gather(&mut encoded, 0..edits.len());
+    encoded.into()
+}
+
+/// Moves the messages of edits into one piece of memory, those at these places first.
+pub(crate) fn gather(edits: &mut [EncodedEdit], order: impl Iterator<Item = usize> + Clone) {
+    let mut messages = Vec::with_capacity(order.clone().map(|place| edits[place].message().len()).sum());
+    order.clone().for_each(|place| messages.extend_from_slice(edits[place].message()));
+    let mut rest = Bytes::from(messages);
+    for place in order {
+        let message = rest.split_to(edits[place].message().len());
+        edits[place] = EncodedEdit::from_message(message).expect("what was encoded is an edit");
+    }
 }
 
 fn encoded(edit: &FlowEdit) -> EncodedEdit {

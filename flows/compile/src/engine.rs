@@ -9,7 +9,7 @@ use crate::{Bridge, Delta, Recipients, Sink, Touched, Unexpressed, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weir_model::{Commit, HostKey, Hypervisor, Topology};
-use weir_openflow::{Digest, EncodedEdit, FlowEdit, FlowTable};
+use weir_openflow::{Digest, EditRun, EncodedEdit, FlowEdit, FlowTable};
 
 /// The compiler's memory: every unit that several hypervisors share, encoded once.
 ///
@@ -30,6 +30,38 @@ pub struct Applied {
     pub rebuilt: Vec<Unit>,
     /// What the commit asks for that cannot be expressed.
     pub unexpressed: Vec<Unexpressed>,
+}
+
+/// What a bridge of a hypervisor must hold.
+#[derive(Debug)]
+pub struct Holding<'a> {
+    shared: &'a mut BTreeMap<Circle, Kept>,
+    host: HostKey,
+    bridge: Bridge,
+    circles: BTreeSet<Circle>,
+    local: EditRun,
+}
+
+impl Holding<'_> {
+    /// The digest of it all, without a look at what is shared with others.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let kept = self.circles.iter().filter_map(|circle| self.shared.get(circle));
+        let shared: Digest = kept.map(|kept| kept.digest(self.host, self.bridge)).sum();
+        shared + Digest::of(&*self.local)
+    }
+
+    /// All additions, shared with whoever holds the same.
+    #[must_use]
+    pub fn additions(self) -> Vec<EditRun> {
+        let Self { shared, host, bridge, circles, local } = self;
+        let mut additions = Vec::new();
+        for circle in circles {
+            additions.extend(shared.get_mut(&circle).into_iter().flat_map(|kept| kept.held_by(host, bridge)));
+        }
+        additions.push(local);
+        additions
+    }
 }
 
 impl Encoded {
@@ -202,33 +234,14 @@ impl Engine {
         }
     }
 
-    /// Everything that a bridge of a hypervisor must hold, encoded, grouped by unit; nothing for one that is not known.
+    /// What a bridge of a hypervisor must hold; nothing for one that is not known.
     ///
     /// What is shared with others is not looked up unit by unit: it is all that is kept for the hypervisor's circles.
-    pub fn encoded<'a>(
-        &'a self,
-        host: HostKey,
-        bridge: Bridge,
-        topology: &'a Topology,
-    ) -> impl Iterator<Item = (Unit, Arc<[EncodedEdit]>)> + 'a {
+    pub fn holding(&mut self, host: HostKey, bridge: Bridge, topology: &Topology) -> Holding<'_> {
         let hypervisor = topology.hypervisor_by_key(host);
         let circles = hypervisor.map(|hypervisor| Circle::of(hypervisor, topology)).unwrap_or_default();
-        let kept = circles.into_iter().filter_map(|circle| self.shared.get(&circle)).flat_map(Kept::iter);
-        let shared = kept
-            .filter(move |(_, encoded)| encoded.except != Some(host))
-            .map(move |(unit, encoded)| (unit, encoded.edits(bridge).clone()));
-        let local = hypervisor.into_iter().flat_map(move |hypervisor| encoded_locally(hypervisor, bridge, topology));
-        shared.chain(local).filter(|(_, edits)| !edits.is_empty())
-    }
-
-    /// The digest of everything that a bridge of a hypervisor must hold, without a look at what is shared with others.
-    #[must_use]
-    pub fn digest(&self, host: HostKey, bridge: Bridge, topology: &Topology) -> Digest {
-        let Some(hypervisor) = topology.hypervisor_by_key(host) else { return Digest::default() };
-        let circles = Circle::of(hypervisor, topology);
-        let kept = circles.into_iter().filter_map(|circle| self.shared.get(&circle));
-        let shared: Digest = kept.map(|kept| kept.digest(host, bridge)).sum();
-        shared + encoded_locally(hypervisor, bridge, topology).map(|(_, edits)| Digest::of(&*edits)).sum()
+        let local = hypervisor.map(|hypervisor| encoded_locally(hypervisor, bridge, topology)).unwrap_or_default();
+        Holding { shared: &mut self.shared, host, bridge, circles, local }
     }
 
     /// How many units are kept.
@@ -278,13 +291,10 @@ fn local_units(hypervisor: &Hypervisor, topology: &Topology) -> Vec<Unit> {
 }
 
 /// What nobody but a hypervisor holds, encoded.
-fn encoded_locally<'a>(
-    hypervisor: &Hypervisor,
-    bridge: Bridge,
-    topology: &'a Topology,
-) -> impl Iterator<Item = (Unit, Arc<[EncodedEdit]>)> + 'a {
+fn encoded_locally(hypervisor: &Hypervisor, bridge: Bridge, topology: &Topology) -> EditRun {
     let units = local_units(hypervisor, topology).into_iter().filter(move |unit| unit.concerns(bridge));
-    units.map(move |unit| (unit, encode(unit.build(topology).edits(bridge))))
+    let edits: Vec<_> = units.flat_map(|unit| encode(unit.build(topology).edits(bridge)).to_vec()).collect();
+    edits.into()
 }
 
 /// Everything that a bridge of a hypervisor must hold.

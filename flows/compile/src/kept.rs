@@ -1,17 +1,17 @@
 //! Units as they travel, and all that a circle shares.
 
+use crate::block::Block;
 use crate::delta::encode;
 use crate::{Bridge, Sink, Unit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_model::HostKey;
-use weir_openflow::{Digest, EncodedEdit};
+use weir_openflow::{Digest, EditRun, EncodedEdit};
 
 /// A unit as it travels, per bridge, and who of its circle does not hold it.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoded {
-    integration: Arc<[EncodedEdit]>,
-    tunnel: Arc<[EncodedEdit]>,
+    edits: [Arc<[EncodedEdit]>; 2],
     /// Who is left out.
     pub(crate) except: Option<HostKey>,
 }
@@ -23,6 +23,8 @@ pub(crate) struct Kept {
     digests: Digests,
     /// What hypervisors do not hold of it.
     left_out: BTreeMap<HostKey, Digests>,
+    /// All units in one piece, for each bridge; made when somebody is told all of it, until a unit changes.
+    blocks: [Option<Block>; 2],
 }
 
 /// A digest for each bridge, in the order of [`Bridge::ALL`].
@@ -31,19 +33,20 @@ struct Digests([Digest; 2]);
 
 impl Encoded {
     pub(crate) fn of(sink: &Sink, except: Option<HostKey>) -> Self {
-        let [integration, tunnel] = Bridge::ALL.map(|bridge| encode(sink.edits(bridge)));
-        Self { integration, tunnel, except }
+        Self { edits: Bridge::ALL.map(|bridge| encode(sink.edits(bridge))), except }
     }
 
     pub(crate) const fn edits(&self, bridge: Bridge) -> &Arc<[EncodedEdit]> {
-        match bridge {
-            Bridge::Integration => &self.integration,
-            Bridge::Tunnel => &self.tunnel,
-        }
+        &self.edits[bridge.index()]
+    }
+
+    /// Puts the same edits in another place of memory.
+    pub(crate) fn set(&mut self, bridge: Bridge, edits: Arc<[EncodedEdit]>) {
+        self.edits[bridge.index()] = edits;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.integration.is_empty() && self.tunnel.is_empty()
+        self.edits.iter().all(|edits| edits.is_empty())
     }
 
     fn digests(&self) -> Digests {
@@ -53,10 +56,7 @@ impl Encoded {
 
 impl Digests {
     const fn of(&self, bridge: Bridge) -> Digest {
-        match bridge {
-            Bridge::Integration => self.0[0],
-            Bridge::Tunnel => self.0[1],
-        }
+        self.0[bridge.index()]
     }
 
     fn change(&mut self, by: Self, apply: impl Fn(&mut Digest, Digest)) {
@@ -68,6 +68,7 @@ impl Kept {
     /// Keeps a unit, in place of what it was.
     pub(crate) fn insert(&mut self, unit: Unit, encoded: Encoded) {
         self.remove(unit);
+        self.blocks = [None, None];
         let digests = encoded.digests();
         self.digests.change(digests, |digest, by| *digest += by);
         if let Some(host) = encoded.except {
@@ -79,6 +80,7 @@ impl Kept {
     /// Forgets a unit.
     pub(crate) fn remove(&mut self, unit: Unit) {
         let Some(encoded) = self.units.remove(&unit) else { return };
+        self.blocks = [None, None];
         let digests = encoded.digests();
         self.digests.change(digests, |digest, by| *digest -= by);
         if let Some(host) = encoded.except
@@ -89,6 +91,12 @@ impl Kept {
                 self.left_out.remove(&host);
             }
         }
+    }
+
+    /// All that a hypervisor of the circle holds of it in a bridge.
+    pub(crate) fn held_by(&mut self, host: HostKey, bridge: Bridge) -> impl Iterator<Item = EditRun> {
+        let block = &mut self.blocks[bridge.index()];
+        block.get_or_insert_with(|| Block::of(&mut self.units, bridge)).held_by(host)
     }
 
     /// A unit.

@@ -4,6 +4,7 @@
 //! [`Table`] (the pipeline as data). [`desired`] is the oracle: everything one bridge must hold, computed from nothing but
 //! the topology. Nothing here reads a clock or a socket, and nothing fails: what has no flows is [`Unexpressed`].
 
+mod block;
 mod bounds;
 pub mod bridge;
 mod circle;
@@ -28,7 +29,7 @@ pub use bridge::Bridge;
 pub use circle::Circle;
 pub use cookie::{Object, Purpose, Reason, Tag};
 pub use delta::Delta;
-pub use engine::{Applied, Engine, desired, units_for};
+pub use engine::{Applied, Engine, Holding, desired, units_for};
 pub use explain::{Owner, OwnerKind, explain};
 pub use feature::{FEATURES, Feature, MAX_CLAIMS};
 pub use pipeline::{SEAL_TABLE, Table, seal_cookie, table_names};

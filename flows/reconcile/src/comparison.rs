@@ -5,29 +5,29 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::BuildHasher as _;
-use std::sync::Arc;
 use weir_openflow::message::{FlowEntries, GroupEntries};
 use weir_openflow::{
-    Digest, EncodedEdit, FlowEdit, FlowTable, Group, GroupKind, Meter, Phase, RawFlow, RawKey, Selection, TableId,
+    Digest, EditRun, Edits, EncodedEdit, FlowEdit, FlowTable, Group, GroupKind, Meter, Phase, RawFlow, RawKey,
+    Selection, TableId,
 };
 
-/// The units of what a switch should hold.
-type Units = [Arc<[EncodedEdit]>];
+/// What a switch should hold.
+type Runs = [EditRun];
 
-/// Where an edit stands in the units: a switch may have a hundred thousand, and is compared with a thousand others.
+/// Where an edit stands in the runs: a switch may have a hundred thousand, and is compared with a thousand others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    unit: u32,
+    run: u32,
     edit: u32,
 }
 
 impl Place {
-    fn of(self, units: &Units) -> &EncodedEdit {
-        &units[self.unit as usize][self.edit as usize]
+    fn of(self, runs: &Runs) -> &EncodedEdit {
+        &runs[self.run as usize][self.edit as usize]
     }
 
-    fn is_named(self, units: &Units, key: RawKey<'_>) -> bool {
-        self.of(units).raw_key() == Some(key)
+    fn is_named(self, runs: &Runs, key: RawKey<'_>) -> bool {
+        self.of(runs).raw_key() == Some(key)
     }
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Comparison {
     seal_place: SealPlace,
     /// What the switch's seal says.
     pub(crate) sealed: Option<u128>,
-    units: Vec<Arc<[EncodedEdit]>>,
+    runs: Vec<EditRun>,
     /// Flows that were not seen yet; none before the switch has told any: one that has none is not looked up in.
     missing: Option<Missing>,
     /// Flows that do something else than they should.
@@ -60,21 +60,21 @@ struct Missing {
 }
 
 impl Missing {
-    /// All flows of the units.
-    fn of(units: &Units) -> Self {
+    /// All flows of the runs.
+    fn of(runs: &Runs) -> Self {
         let hashes = DefaultHashBuilder::default();
-        let mut places: HashTable<Place> = HashTable::with_capacity(units.iter().map(|unit| unit.len()).sum());
-        for (place, key) in all(units).filter_map(|(place, edit)| Some((place, edit.raw_key()?))) {
-            let hash_of = |place: &Place| hashes.hash_one(place.of(units).raw_key());
-            places.entry(hashes.hash_one(Some(key)), |other| other.is_named(units, key), hash_of).insert(place);
+        let mut places: HashTable<Place> = HashTable::with_capacity(runs.iter().map(|run| run.len()).sum());
+        for (place, key) in all(runs).filter_map(|(place, edit)| Some((place, edit.raw_key()?))) {
+            let hash_of = |place: &Place| hashes.hash_one(place.of(runs).raw_key());
+            places.entry(hashes.hash_one(Some(key)), |other| other.is_named(runs, key), hash_of).insert(place);
         }
         Self { places, hashes }
     }
 
     /// Takes out the flow of a name.
-    fn take(&mut self, key: RawKey<'_>, units: &Units) -> Option<Place> {
+    fn take(&mut self, key: RawKey<'_>, runs: &Runs) -> Option<Place> {
         let hash = self.hashes.hash_one(Some(key));
-        let found = self.places.find_entry(hash, |place| place.is_named(units, key)).ok()?;
+        let found = self.places.find_entry(hash, |place| place.is_named(runs, key)).ok()?;
         Some(found.remove().0)
     }
 
@@ -86,8 +86,8 @@ impl Missing {
 }
 
 /// All edits with their places.
-fn all(units: &Units) -> impl Iterator<Item = (Place, &EncodedEdit)> {
-    (0..).zip(units).flat_map(|(unit, edits)| (0..).zip(edits.iter()).map(move |(edit, it)| (Place { unit, edit }, it)))
+fn all(runs: &Runs) -> impl Iterator<Item = (Place, &EncodedEdit)> {
+    (0..).zip(runs).flat_map(|(run, edits)| (0..).zip(edits.iter()).map(move |(edit, it)| (Place { run, edit }, it)))
 }
 
 /// How a switch differed from what it should hold.
@@ -124,7 +124,7 @@ impl Comparison {
             digest: desired.digest,
             seal_place,
             sealed: None,
-            units: desired.units.clone(),
+            runs: desired.additions.clone(),
             missing: None,
             altered: Vec::new(),
             deletions: Vec::new(),
@@ -142,9 +142,9 @@ impl Comparison {
                 self.sealed = Some(sum);
                 continue;
             }
-            let missing = self.missing.get_or_insert_with(|| Missing::of(&self.units));
-            match missing.take(held.key, &self.units) {
-                Some(place) if is_same(place.of(&self.units), &held) => {}
+            let missing = self.missing.get_or_insert_with(|| Missing::of(&self.runs));
+            match missing.take(held.key, &self.runs) {
+                Some(place) if is_same(place.of(&self.runs), &held) => {}
                 Some(place) => self.altered.push(place),
                 None => self.deletions.push(held.key.deletion()),
             }
@@ -167,11 +167,11 @@ impl Comparison {
 
     /// The edits that make the switch hold what it should, in the order in which it must see them. Flows go in and out
     /// table by table: see [`Pending::take`](crate::pending::Pending::take).
-    pub(crate) fn finish(mut self) -> (Vec<EncodedEdit>, Repair) {
+    pub(crate) fn finish(mut self) -> (Edits, Repair) {
         (self.repair.altered, self.repair.foreign) = (self.altered.len(), self.deletions.len());
         let wanted = self.wanted();
         let additions = self.additions();
-        self.repair.missing = additions.len() - self.altered.len();
+        self.repair.missing = additions.iter().map(|run| run.len()).sum::<usize>() - self.altered.len();
         let groups = FlowTable::diff(&self.held, &wanted);
         self.repair.groups = groups.len();
         let mut others = self.deletions;
@@ -185,16 +185,15 @@ impl Comparison {
         }
         others.sort_by_key(|edit| (edit.phase(), edit.table()));
         let after = others.split_off(others.partition_point(|edit| edit.phase() < Phase::AddFlow));
-        let mut edits = others;
-        edits.reserve_exact(additions.len() + after.len());
-        edits.extend(additions.into_iter().map(|place| place.of(&self.units).clone()));
-        edits.extend(after);
+        let mut edits = Edits::from(others);
+        additions.into_iter().for_each(|run| edits.push(run));
+        edits.push(after);
         (edits, self.repair)
     }
 
     /// The groups and meters that should be there.
     fn wanted(&self) -> FlowTable {
-        let others = all(&self.units).filter(|(_, edit)| edit.phase() != Phase::AddFlow);
+        let others = all(&self.runs).filter(|(_, edit)| edit.phase() != Phase::AddFlow);
         let mut others: Vec<FlowEdit> = others.filter_map(|(_, edit)| edit.decode().ok()).collect();
         // Each bucket comes after its group.
         others.sort_by_key(FlowEdit::phase);
@@ -205,21 +204,52 @@ impl Comparison {
         wanted
     }
 
-    /// The flows to add, table by table: those that are not there, and those that do something else.
-    fn additions(&mut self) -> Vec<Place> {
+    /// The flows to add, table by table: those that are not there, and those that do something else. What stands
+    /// together stays together.
+    fn additions(&mut self) -> Vec<EditRun> {
         // A large switch lacks nothing or everything; sorting by comparisons would take longer than all the rest.
-        let mut tables: BTreeMap<TableId, Vec<Place>> = BTreeMap::new();
-        let mut put = |place: Place| {
-            if let Some(table) = place.of(&self.units).table() {
-                tables.entry(table).or_default().push(place);
+        let mut tables: BTreeMap<TableId, Vec<EditRun>> = BTreeMap::new();
+        let mut stretch = Stretch::default();
+        let mut put = |stretch: Stretch| {
+            if let Some(table) = stretch.table {
+                let run = self.runs[stretch.run as usize].slice(stretch.start as usize..stretch.end as usize);
+                tables.entry(table).or_default().push(run);
+            }
+        };
+        let mut add = |place: Place, edit: &EncodedEdit| {
+            if let Some(former) = stretch.go_on(place, edit.table()) {
+                put(former);
             }
         };
         match self.missing.take() {
-            Some(missing) => missing.into_sorted().into_iter().for_each(&mut put),
-            None => all(&self.units).for_each(|(place, _)| put(place)),
+            Some(missing) => missing.into_sorted().into_iter().for_each(|place| add(place, place.of(&self.runs))),
+            None => all(&self.runs).for_each(|(place, edit)| add(place, edit)),
         }
-        self.altered.iter().copied().for_each(put);
+        self.altered.iter().for_each(|place| add(*place, place.of(&self.runs)));
+        put(stretch);
         tables.into_values().flatten().collect()
+    }
+}
+
+/// Flows of one table that stand one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stretch {
+    /// None for what is no flow, or nothing at all.
+    table: Option<TableId>,
+    run: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Stretch {
+    /// Takes in the next place; what came to its end by that.
+    fn go_on(&mut self, place: Place, table: Option<TableId>) -> Option<Self> {
+        if (self.table, self.run, self.end) == (table, place.run, place.edit) {
+            self.end += 1;
+            return None;
+        }
+        let Place { run, edit } = place;
+        Some(std::mem::replace(self, Self { table, run, start: edit, end: edit + 1 }))
     }
 }
 
@@ -251,12 +281,13 @@ mod tests {
             (1..3_000).map(|id| Bucket::new(BucketId(id), vec![Action::output(PortNo(id))])).collect();
         let insert = |bucket: &Bucket| FlowEdit::InsertBucket { group: GroupId(1), bucket: bucket.clone() };
         let edits = std::iter::once(FlowEdit::AddGroup(group(Vec::new()))).chain(buckets.iter().map(insert));
-        let unit = edits.map(|edit| EncodedEdit::encode(&edit).expect("a small edit")).collect();
+        let unit: Vec<_> = edits.map(|edit| EncodedEdit::encode(&edit).expect("a small edit")).collect();
         let (edits, repair) =
-            Comparison::new(&Desired { revision: 1, units: vec![unit], digest: Digest::default() }, SEAL).finish();
+            Comparison::new(&Desired { revision: 1, additions: vec![unit.into()], digest: Digest::default() }, SEAL)
+                .finish();
         assert_eq!(repair.groups, 1);
         let mut switch = FlowTable::default();
-        for edit in edits {
+        for edit in edits.iter() {
             assert!(switch.apply(&edit.decode().expect("our own edit")));
         }
         assert_eq!(switch.groups[&GroupId(1)], group(buckets));

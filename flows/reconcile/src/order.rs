@@ -4,7 +4,7 @@ use crate::Repair;
 use std::sync::Arc;
 use weir_openflow::message::{Features, FlowEntries, Message, PacketIn, Port, PortStatus};
 use weir_openflow::session::CloseReason;
-use weir_openflow::{Cookie, Digest, EncodedEdit};
+use weir_openflow::{Cookie, Digest, EditRun, EncodedEdit};
 
 /// Everything that a switch should hold at one revision.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +12,7 @@ pub struct Desired {
     /// The revision.
     pub revision: u64,
     /// Additions only (flows, groups, buckets, meters), shared with every switch that holds the same.
-    pub units: Vec<Arc<[EncodedEdit]>>,
+    pub additions: Vec<EditRun>,
     /// The digest of all of them.
     pub digest: Digest,
 }

@@ -7,13 +7,12 @@ use crate::pending::Pending;
 use crate::seal::Seal;
 use crate::{Desired, Occasion, Order, Refusal, SealPlace, SwitchEvent};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use weir_openflow::message::{
     BundleId, FlowEntries, FlowFilter, FlowUpdate, Message, MonitorRequest, MultipartReply, MultipartRequest,
 };
 use weir_openflow::session::{Rejection, SendError, Session, SessionEvent};
-use weir_openflow::{Digest, EncodedEdit, GroupId, MeterId, Xid};
+use weir_openflow::{Digest, Edits, EncodedEdit, GroupId, MeterId, Xid};
 
 /// Edits of one bundle at most. A switch needs memory for an open bundle, so that what is larger goes in several, each
 /// atomic by itself.
@@ -52,7 +51,7 @@ pub struct Reconciler {
     desired: Option<Desired>,
     reading: Option<Reading>,
     pending: Pending,
-    queue: VecDeque<Vec<EncodedEdit>>,
+    queue: VecDeque<Edits>,
     in_flight: Option<Flight>,
     /// What is reached when the queue is empty.
     target: Option<Target>,
@@ -93,7 +92,7 @@ struct Target {
 #[derive(Debug)]
 struct Flight {
     bundle: BundleId,
-    edits: Arc<Vec<EncodedEdit>>,
+    edits: Edits,
     /// What the seal says then, if the last of the edits is about it.
     seal: Option<Option<u128>>,
 }
@@ -252,7 +251,7 @@ impl Reconciler {
                 let (revision, edits) = self.pending.take();
                 self.target = revision.map(|revision| Target { revision, digest: self.digest });
                 self.restoring = false;
-                self.enqueue(edits);
+                self.enqueue(edits.into());
             } else if !(self.seal.is_false() && self.send(now, session)) {
                 break;
             }
@@ -301,16 +300,17 @@ impl Reconciler {
     /// Sends the next edits with the seal that belongs to them, or the seal alone. False if it has to wait.
     fn send(&mut self, now: Instant, session: &mut Session) -> bool {
         let seal = self.seal_edit();
-        let mut edits = self.queue.pop_front().unwrap_or_default();
-        let count = edits.len();
-        edits.extend(seal.iter().map(|(edit, _)| edit.clone()));
-        let edits = Arc::new(edits);
-        match session.bundle(Arc::clone(&edits)) {
-            Ok(bundle) => self.in_flight = Some(Flight { bundle, edits, seal: seal.map(|(_, says)| says) }),
+        let edits = self.queue.pop_front().unwrap_or_default();
+        let mut sealed = edits.clone();
+        if let Some((edit, _)) = &seal {
+            sealed.push(vec![edit.clone()]);
+        }
+        match session.bundle(sealed.clone()) {
+            Ok(bundle) => {
+                self.in_flight = Some(Flight { bundle, edits: sealed, seal: seal.map(|(_, says)| says) });
+            }
             Err(SendError::Backlogged | SendError::TooManyRequests) => {
-                let mut edits = Arc::unwrap_or_clone(edits);
-                edits.truncate(count);
-                if count > 0 {
+                if !edits.is_empty() {
                     self.queue.push_front(edits);
                 }
                 return false;
@@ -425,32 +425,24 @@ impl Reconciler {
         if calm { SETTLE } else { self.repair_delay }
     }
 
-    fn enqueue(&mut self, edits: Vec<EncodedEdit>) {
-        if edits.len() <= BUNDLE_EDITS_MAX {
-            self.queue.extend(Some(edits).filter(|edits| !edits.is_empty()));
-            return;
+    fn enqueue(&mut self, mut edits: Edits) {
+        while !edits.is_empty() {
+            self.queue.push_back(edits.take_first(BUNDLE_EDITS_MAX));
         }
-        let mut rest = edits.into_iter();
-        self.queue.extend(
-            std::iter::from_fn(|| Some(rest.by_ref().take(BUNDLE_EDITS_MAX).collect()))
-                .take_while(|edits: &Vec<_>| !edits.is_empty()),
-        );
     }
 
     /// The switch refused a bundle: goes on without the edit that caused it, or compares anew after a pause. It does not
     /// hold what it should now, and must not say so.
     fn rejected(&mut self, now: Instant, flight: Flight, rejection: &Rejection) {
         let error = rejection.error.code.to_string();
-        let Flight { edits, seal, .. } = flight;
-        let mut edits = Arc::unwrap_or_clone(edits);
+        let Flight { mut edits, seal, .. } = flight;
         self.seal.break_up();
-        let Some(index) = rejection.edit.filter(|index| *index < edits.len()) else {
+        let sealed = edits.len();
+        let Some((index, refused)) = rejection.edit.and_then(|index| Some((index, edits.remove(index)?))) else {
             return self.start_over(now, "a bundle", &error);
         };
-        let sealed = edits.len() - 1;
-        let refused = edits.remove(index);
-        if seal.is_some() && index != sealed {
-            edits.pop();
+        if seal.is_some() && index + 1 != sealed {
+            edits.remove(sealed - 2);
         }
         self.refuse(&refused, error);
         self.refusals += 1;

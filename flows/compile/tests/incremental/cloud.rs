@@ -74,8 +74,8 @@ impl Cloud {
     }
 
     /// Whether everything that the engine promises holds.
-    pub(crate) fn check(&self) {
-        let fresh = Engine::load(&self.topology);
+    pub(crate) fn check(&mut self) {
+        let mut fresh = Engine::load(&self.topology);
         assert_eq!(self.engine.len(), fresh.len(), "the engine keeps what a cold compile keeps");
         for host in self.topology.hypervisors() {
             for bridge in Bridge::ALL {
@@ -86,15 +86,19 @@ impl Cloud {
                 assert!(missing.is_empty(), "{} {bridge}: deltas led elsewhere: {missing:#?}", host.name);
                 let followed = self.digests.get(&(host.key, bridge)).copied().unwrap_or_default();
                 assert_eq!(followed.flows, desired.flows.len() as u64);
-                for engine in [&self.engine, &fresh] {
-                    let units: Vec<_> = engine.encoded(host.key, bridge, &self.topology).collect();
-                    let digest: Digest = units.iter().map(|(_, edits)| Digest::of(&**edits)).sum();
-                    assert_eq!(engine.digest(host.key, bridge, &self.topology), digest, "{} {bridge}", host.name);
+                for engine in [&mut self.engine, &mut fresh] {
+                    let holding = engine.holding(host.key, bridge, &self.topology);
+                    let digest = holding.digest();
+                    let additions = holding.additions();
+                    assert_eq!(
+                        additions.iter().map(|run| Digest::of(&**run)).sum::<Digest>(),
+                        digest,
+                        "{} {bridge}",
+                        host.name
+                    );
                     assert_eq!(followed, digest, "{} {bridge}: deltas say otherwise", host.name);
-                    let mut edits: Vec<FlowEdit> = units
-                        .iter()
-                        .flat_map(|(_, edits)| edits.iter().map(|edit| edit.decode().expect("ours")))
-                        .collect();
+                    let mut edits: Vec<FlowEdit> =
+                        additions.iter().flat_map(|run| run.iter().map(|edit| edit.decode().expect("ours"))).collect();
                     edits.sort_by_key(FlowEdit::phase);
                     let mut table = FlowTable::default();
                     for edit in &edits {

@@ -23,7 +23,7 @@ pub use config::SessionConfig;
 pub use event::{CloseReason, Rejection, SendError, SessionEvent};
 
 use crate::message::{BundleId, ErrorMessage, Hello, Message, MultipartReply};
-use crate::{EncodedEdit, Frame, MAX_MESSAGE_LEN, MessageKind, VERSION, Xid, split_frame};
+use crate::{Edits, Frame, MAX_MESSAGE_LEN, MessageKind, VERSION, Xid, split_frame};
 use bundles::{Bundles, Outcome};
 use bytes::{Bytes, BytesMut};
 use handshake::{Handshake, Progress};
@@ -31,7 +31,6 @@ use liveness::{Liveness, Pulse};
 use outgoing::{Awaits, Outgoing};
 use requests::{Answer, Answered, Requests, Sent};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Instant;
 use train::{BundleTrain, EditTooLong};
 
@@ -272,7 +271,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Self::send`]; too many bundles await their fate.
-    pub fn bundle(&mut self, edits: impl Into<Arc<Vec<EncodedEdit>>>) -> Result<BundleId, SendError> {
+    pub fn bundle(&mut self, edits: impl Into<Edits>) -> Result<BundleId, SendError> {
         self.admit(0)?;
         if self.bundles.len() >= self.config.max_requests {
             return Err(SendError::TooManyRequests);

@@ -1,9 +1,8 @@
 //! A bundle on its way out.
 
 use crate::message::{BundleAdd, BundleControl, BundleControlKind, BundleFlags, BundleId, Message};
-use crate::{EncodedEdit, HEADER_LEN, MAX_MESSAGE_LEN, MessageKind, Phase, VERSION, Xid};
+use crate::{Edits, EncodedEdit, HEADER_LEN, MAX_MESSAGE_LEN, MessageKind, Phase, VERSION, Xid};
 use bytes::{BufMut, BytesMut};
-use std::sync::Arc;
 
 /// The xids of a bundle: one run, so that an error's xid tells the edit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +70,37 @@ pub(super) struct BundleTrain {
     bundle: BundleId,
     xids: BundleXids,
     /// In the order given, shared with whoever wants to know what an error is about.
-    edits: Arc<Vec<EncodedEdit>>,
+    edits: Edits,
     /// How many edits of each [`Kind`] are not sent yet.
     left: [usize; 3],
     /// Where the search for the next edit of the step goes on.
-    cursor: usize,
+    cursor: Cursor,
     step: Step,
     bytes: usize,
+}
+
+/// A place among edits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cursor {
+    run: usize,
+    within: usize,
+    place: u32,
+}
+
+impl Cursor {
+    /// The edit at the place, which moves on to the next.
+    fn next<'a>(&mut self, edits: &'a Edits) -> Option<(u32, &'a EncodedEdit)> {
+        let mut run = edits.runs().get(self.run)?;
+        if self.within == run.len() {
+            self.run += 1;
+            self.within = 0;
+            run = edits.runs().get(self.run)?;
+        }
+        let found = (self.place, run.get(self.within)?);
+        self.within += 1;
+        self.place += 1;
+        Some(found)
+    }
 }
 
 /// How an edit is sent.
@@ -120,7 +143,7 @@ enum Step {
 pub(super) struct EditTooLong(pub(super) usize);
 
 impl BundleTrain {
-    pub(super) fn new(bundle: BundleId, edits: Arc<Vec<EncodedEdit>>) -> Result<Self, EditTooLong> {
+    pub(super) fn new(bundle: BundleId, edits: Edits) -> Result<Self, EditTooLong> {
         let (mut left, mut bytes) = ([0; 3], 0);
         for edit in edits.iter() {
             let length = edit.message().len();
@@ -131,7 +154,7 @@ impl BundleTrain {
             left[Kind::of(edit.phase()) as usize] += 1;
         }
         let xids = BundleXids { base: Xid(0), edits: u32::try_from(edits.len()).unwrap_or(u32::MAX) };
-        Ok(Self { bundle, xids, edits, left, cursor: 0, step: Step::Meters, bytes })
+        Ok(Self { bundle, xids, edits, left, cursor: Cursor::default(), step: Step::Meters, bytes })
     }
 
     /// Sets the first of its xids.
@@ -174,7 +197,7 @@ impl BundleTrain {
 
     /// Puts messages until `out` holds `high_water` bytes, or the gate or the end is reached.
     pub(super) fn fill(&mut self, out: &mut BytesMut, high_water: usize) {
-        let edits = Arc::clone(&self.edits);
+        let edits = self.edits.clone();
         loop {
             match self.step {
                 Step::Meters => match self.next_of(Kind::Meter, &edits) {
@@ -217,22 +240,24 @@ impl BundleTrain {
         }
     }
 
-    const fn go_on(&mut self, step: Step) {
+    fn go_on(&mut self, step: Step) {
         self.step = step;
-        self.cursor = 0;
+        self.cursor = Cursor::default();
     }
 
     /// The next edit of a kind, with its place.
-    fn next_of<'a>(&mut self, kind: Kind, edits: &'a [EncodedEdit]) -> Option<(u32, &'a EncodedEdit)> {
+    fn next_of<'a>(&mut self, kind: Kind, edits: &'a Edits) -> Option<(u32, &'a EncodedEdit)> {
         let left = &mut self.left[kind as usize];
         if *left == 0 {
             return None;
         }
         *left -= 1;
-        let rest = edits.get(self.cursor..)?;
-        let found = self.cursor + rest.iter().position(|edit| Kind::of(edit.phase()) == kind)?;
-        self.cursor = found + 1;
-        Some((found as u32, &edits[found]))
+        loop {
+            let (place, edit) = self.cursor.next(edits)?;
+            if Kind::of(edit.phase()) == kind {
+                return Some((place, edit));
+            }
+        }
     }
 
     fn put_control(&self, out: &mut BytesMut, kind: BundleControlKind, xid: Xid) {
