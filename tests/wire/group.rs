@@ -128,3 +128,32 @@ fn a_switch_edits_buckets_as_a_flow_table_does() {
         }
     }
 }
+
+/// The addition of a group, made of an empty one and insertions.
+fn joined(group: &Group) -> Option<EncodedEdit> {
+    let empty = encode(&FlowEdit::AddGroup(Group { buckets: Vec::new(), ..group.clone() }));
+    let insertion = |bucket: &Bucket| encode(&FlowEdit::InsertBucket { group: group.id, bucket: bucket.clone() });
+    let insertions: Vec<_> = group.buckets.iter().map(insertion).collect();
+    empty.with_buckets(&insertions)
+}
+
+#[test]
+fn a_group_of_all_takes_buckets_as_they_travel() {
+    let mut joinable = 0;
+    for vector in vectors(GROUPS) {
+        let group: Group = vector.text.parse().expect(&vector.text);
+        let plain = group.kind == GroupKind::All;
+        joinable += usize::from(plain);
+        assert_eq!(joined(&group), plain.then(|| encode(&FlowEdit::AddGroup(group))), "{}", vector.text);
+    }
+    assert!(joinable > 0, "no vector says anything about it");
+    let of = |buckets| {
+        let bucket = |id| Bucket::new(BucketId(id), vec![Action::output(PortNo(id))]);
+        Group { buckets: (1..=buckets).map(bucket).collect(), ..Group::new(GroupId(1), GroupKind::All) }
+    };
+    let counts: Vec<u32> = (1..3_000).collect();
+    let most = counts.partition_point(|count| joined(&of(*count)).is_some()) as u32;
+    assert_eq!(joined(&of(most)), Some(encode(&FlowEdit::AddGroup(of(most)))));
+    let error = EncodedEdit::encode(&FlowEdit::AddGroup(of(most + 1))).expect_err("no room for one more");
+    assert!(error.length > usize::from(u16::MAX) - 16, "{error}");
+}

@@ -1,7 +1,8 @@
 //! An edit as it travels.
 
+use crate::message::BundleAdd;
 use crate::wire::{put_delete_head, put_flow_delete, put_flow_mod, put_group_mod, put_meter_mod};
-use crate::{BucketId, Cookie, FlowEdit, GroupId, MeterId, Phase, RawKey, TableId};
+use crate::{BucketId, Cookie, FlowEdit, GroupId, MAX_MESSAGE_LEN, MeterId, Phase, RawKey, TableId};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// A flow-mod, group-mod or meter-mod as it travels: the whole message, its xid left to whoever sends it.
@@ -39,14 +40,18 @@ pub enum EncodedKey {
 /// Offsets within the messages (OpenFlow 1.5, sections 7.3.4.2 to 7.3.4.4).
 mod at {
     pub(super) const KIND: usize = 1;
+    pub(super) const LENGTH: usize = 2;
     pub(super) const COOKIE: usize = 8;
     pub(super) const TABLE: usize = 24;
     pub(super) const COMMAND: usize = 25;
     pub(super) const PRIORITY: usize = 30;
     pub(super) const MATCH: usize = 48;
     pub(super) const GROUP_COMMAND: usize = 8;
+    pub(super) const GROUP_KIND: usize = 10;
     pub(super) const GROUP: usize = 12;
+    pub(super) const BUCKETS_LENGTH: usize = 16;
     pub(super) const COMMAND_BUCKET: usize = 20;
+    pub(super) const BUCKETS: usize = 24;
     pub(super) const BUCKET: usize = 28;
     pub(super) const METER_COMMAND: usize = 8;
     pub(super) const METER: usize = 12;
@@ -60,12 +65,13 @@ const DELETE_STRICT: u8 = 4;
 const GROUP_DELETE: u16 = 2;
 const INSERT_BUCKET: u16 = 3;
 const REMOVE_BUCKET: u16 = 5;
+const GROUP_ALL: u8 = 0;
 const METER_MODIFY: u8 = 1;
 const METER_DELETE: u16 = 2;
 
-/// An edit is longer than the 65,535 bytes that a message can have.
+/// A message is longer than the 65,535 bytes that it can have, or an edit is when a bundle's message is around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the edit takes {length} bytes, and a message has 65535 at most")]
+#[error("a message of {length} bytes is longer than OpenFlow allows")]
 pub struct TooLong {
     /// How many bytes it takes.
     pub length: usize,
@@ -121,13 +127,35 @@ impl EncodedEdit {
         Self::new(message.freeze())
     }
 
+    /// The addition of the same group with these buckets, which are inserted into it, after its own. None if this does
+    /// not add a group of kind [`All`](crate::GroupKind::All), without properties, or does not have room for them all.
+    #[must_use]
+    pub fn with_buckets<'a>(&self, insertions: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let buckets_end = |edit: &Self| at::BUCKETS + usize::from(edit.u16(at::BUCKETS_LENGTH));
+        let is_plain = self.phase == Phase::Group
+            && self.message[at::GROUP_KIND] == GROUP_ALL
+            && buckets_end(self) == self.message.len();
+        if !is_plain {
+            return None;
+        }
+        let mut message = BytesMut::from(&self.message[..]);
+        for insertion in insertions {
+            message.put_slice(insertion.message.get(at::BUCKETS..buckets_end(insertion))?);
+        }
+        let length = length_of(message.len())?;
+        message[at::LENGTH..at::LENGTH + 2].copy_from_slice(&length.to_be_bytes());
+        let buckets = length - at::BUCKETS as u16;
+        message[at::BUCKETS_LENGTH..at::BUCKETS_LENGTH + 2].copy_from_slice(&buckets.to_be_bytes());
+        Some(Self::new(message.freeze()))
+    }
+
     /// Writes a message of `kind` with the xid 0.
     pub(crate) fn put(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut), kind: u8) -> Result<(), TooLong> {
         let start = out.len();
         out.put_slice(&[VERSION, kind, 0, 0, 0, 0, 0, 0]);
         body(out);
         let length = out.len() - start;
-        let short = u16::try_from(length).map_err(|_| TooLong { length })?;
+        let short = length_of(length).ok_or(TooLong { length })?;
         out[start + 2..start + 4].copy_from_slice(&short.to_be_bytes());
         Ok(())
     }
@@ -250,6 +278,11 @@ impl EncodedEdit {
     fn u32(&self, at: usize) -> u32 {
         u32::from(self.u16(at)) << 16 | u32::from(self.u16(at + 2))
     }
+}
+
+/// The length as it travels of an edit that fits into a bundle.
+fn length_of(length: usize) -> Option<u16> {
+    u16::try_from(length).ok().filter(|_| length + BundleAdd::OVERHEAD <= MAX_MESSAGE_LEN)
 }
 
 fn phase_of(message: &[u8]) -> Phase {

@@ -7,8 +7,8 @@ use std::fmt;
 use std::hash::BuildHasher as _;
 use weir_openflow::message::{FlowEntries, GroupEntries};
 use weir_openflow::{
-    Digest, EditRun, Edits, EncodedEdit, FlowEdit, FlowTable, Group, GroupKind, Meter, Phase, RawFlow, RawKey,
-    Selection, TableId,
+    Digest, EditRun, Edits, EncodedEdit, EncodedKey, FlowEdit, FlowTable, Group, GroupId, GroupKind, Meter, Phase,
+    RawFlow, RawKey, Selection, TableId,
 };
 
 /// What a switch should hold.
@@ -169,12 +169,19 @@ impl Comparison {
     /// table by table: see [`Pending::take`](crate::pending::Pending::take).
     pub(crate) fn finish(mut self) -> (Edits, Repair) {
         (self.repair.altered, self.repair.foreign) = (self.altered.len(), self.deletions.len());
-        let wanted = self.wanted();
+        let (mut new, wanted) = self.wanted();
         let additions = self.additions();
         self.repair.missing = additions.iter().map(|run| run.len()).sum::<usize>() - self.altered.len();
         let groups = FlowTable::diff(&self.held, &wanted);
-        self.repair.groups = groups.len();
+        self.repair.groups = new.len() + groups.len();
         let mut others = self.deletions;
+        for (group, buckets) in new.values_mut() {
+            match group.with_buckets(buckets.iter()) {
+                Some(whole) => others.push(whole),
+                // What does not fit into one message is sent bucket by bucket.
+                None => others.extend(std::iter::once(group.clone()).chain(buckets.drain(..))),
+            }
+        }
         for edit in &groups {
             // A switch refuses to add a meter that it has.
             let held = matches!(edit, FlowEdit::AddMeter(meter) if self.held.meters.contains_key(&meter.id));
@@ -191,17 +198,30 @@ impl Comparison {
         (edits, self.repair)
     }
 
-    /// The groups and meters that should be there.
-    fn wanted(&self) -> FlowTable {
-        let others = all(&self.runs).filter(|(_, edit)| edit.phase() != Phase::AddFlow);
-        let mut others: Vec<FlowEdit> = others.filter_map(|(_, edit)| edit.decode().ok()).collect();
+    /// The groups that should be there and are not, with their buckets, and the meters and the other groups that should
+    /// be there. A large switch has hundreds of groups of a hundred buckets, so that new ones are taken as they travel.
+    fn wanted(&self) -> (BTreeMap<GroupId, (EncodedEdit, Vec<EncodedEdit>)>, FlowTable) {
+        let mut others: Vec<&EncodedEdit> =
+            all(&self.runs).map(|(_, edit)| edit).filter(|edit| edit.phase() != Phase::AddFlow).collect();
         // Each bucket comes after its group.
-        others.sort_by_key(FlowEdit::phase);
-        let mut wanted = FlowTable::default();
+        others.sort_by_key(|edit| edit.phase());
+        let (mut new, mut wanted) = (BTreeMap::new(), FlowTable::default());
         for edit in others {
-            wanted.apply(&edit);
+            match edit.key() {
+                EncodedKey::Group(group) if !self.held.groups.contains_key(&group) => {
+                    new.insert(group, (edit.clone(), Vec::new()));
+                }
+                EncodedKey::Bucket(group, _) if let Some((_, buckets)) = new.get_mut(&group) => {
+                    buckets.push(edit.clone())
+                }
+                _ => {
+                    if let Ok(edit) = edit.decode() {
+                        wanted.apply(&edit);
+                    }
+                }
+            }
         }
-        wanted
+        (new, wanted)
     }
 
     /// The flows to add, table by table: those that are not there, and those that do something else. What stands
