@@ -55,13 +55,9 @@ impl Block {
 
     /// What a hypervisor of the circle holds of it.
     pub(crate) fn held_by(&self, host: HostKey) -> impl Iterator<Item = EditRun> {
-        let mut start = 0;
         let left_out = self.left_out.get(&host).map(Vec::as_slice).unwrap_or_default();
-        let ends = left_out.iter().cloned().chain([self.edits.len()..self.edits.len()]);
-        ends.filter_map(move |left_out| {
-            let held = start..left_out.start;
-            start = left_out.end;
-            (!held.is_empty()).then(|| self.edits.slice(held))
-        })
+        let starts = std::iter::once(0).chain(left_out.iter().map(|range| range.end));
+        let ends = left_out.iter().map(|range| range.start).chain(std::iter::once(self.edits.len()));
+        starts.zip(ends).filter(|(start, end)| start < end).map(|(start, end)| self.edits.slice(start..end))
     }
 }

@@ -212,7 +212,7 @@ impl Comparison {
                     new.insert(group, (edit.clone(), Vec::new()));
                 }
                 EncodedKey::Bucket(group, _) if let Some((_, buckets)) = new.get_mut(&group) => {
-                    buckets.push(edit.clone())
+                    buckets.push(edit.clone());
                 }
                 _ => {
                     if let Ok(edit) = edit.decode() {
