@@ -2,15 +2,19 @@
 //!
 //! Edits are not decoded: a bundle holds numbers of flows. What is rare is decoded as everywhere else.
 
+use super::book::Open;
 use super::counts::Tally;
+use super::input::Input;
+use super::ledger::Bookmark;
 use super::tables::{Change, Tables, refusal};
 use bytes::{BufMut, Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use weir_openflow::message::{
     BundleControl, BundleControlKind, BundleFlags, BundleId, ErrorCode, ErrorMessage, Features, FlowUpdate, Hello,
     MultipartReply, MultipartRequest, Port, PortReason, PortStatus, RoleClaim, SwitchConfig, TableStats,
 };
-use weir_openflow::{DatapathId, Frame, HEADER_LEN, Message, MessageKind, TableId, Xid, split_frame};
+use weir_openflow::{DatapathId, HEADER_LEN, Header, Message, MessageKind, TableId, Xid};
 
 /// Bytes of a refused message that an error quotes.
 const QUOTE: usize = 64;
@@ -38,7 +42,8 @@ pub(crate) struct Agent {
 /// What a connection has that ends with it.
 #[derive(Debug, Default)]
 struct Connection {
-    input: BytesMut,
+    input: Input,
+    bookmark: Bookmark,
     config: Option<SwitchConfig>,
     bundles: HashMap<u32, Bundle>,
     monitored: bool,
@@ -47,7 +52,8 @@ struct Connection {
 #[derive(Debug, Default)]
 struct Bundle {
     closed: bool,
-    changes: Vec<(Xid, Change)>,
+    xids: Vec<Xid>,
+    changes: Vec<Change>,
 }
 
 /// The connection cannot go on.
@@ -74,7 +80,7 @@ impl Agent {
 
     /// How many flows it holds.
     pub(crate) fn flows(&self) -> u64 {
-        self.tables.flows(TableId::ALL).count() as u64
+        self.tables.len() as u64
     }
 
     /// A connection was made.
@@ -99,44 +105,40 @@ impl Agent {
 
     /// Takes bytes from the controller and puts the answers.
     pub(crate) fn handle(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Broken> {
-        self.connection.input.extend_from_slice(bytes);
         self.tally.bytes += bytes.len() as u64;
         let before = out.len();
-        while let Some(frame) = split_frame(&mut self.connection.input).map_err(|error| Broken(error.to_string()))? {
+        let book = Arc::clone(self.tables.book());
+        let mut book = book.open();
+        let mut input = std::mem::take(&mut self.connection.input);
+        let taken = input.take(bytes, |header, message| {
             self.tally.messages += 1;
-            self.take(frame, out);
-        }
-        if self.connection.input.is_empty() {
-            self.connection.input = BytesMut::new();
-        }
+            self.take(header, message, &mut book, out);
+        });
+        self.connection.input = input;
         self.tally.told_bytes += (out.len() - before) as u64;
-        Ok(())
+        taken.map_err(|error| Broken(error.to_string()))
     }
 
-    fn take(&mut self, Frame { header, body }: Frame, out: &mut BytesMut) {
+    fn take(&mut self, header: Header, message: &[u8], book: &mut Open<'_>, out: &mut BytesMut) {
         let xid = header.xid;
+        let body = &message[HEADER_LEN..];
         let done = match header.kind {
-            MessageKind::BUNDLE_ADD_MESSAGE => self.add_to_bundle(xid, &body),
+            MessageKind::BUNDLE_ADD_MESSAGE => self.add_to_bundle(xid, body, book),
             MessageKind::FLOW_MOD | MessageKind::GROUP_MOD | MessageKind::METER_MOD => {
-                let mut message = BytesMut::with_capacity(HEADER_LEN + body.len());
-                message.put_slice(&[6, header.kind.0]);
-                message.put_u16(header.length);
-                message.put_u32(0);
-                message.put_slice(&body);
-                self.edit(header.kind, &message)
+                self.edit(header.kind, message, book)
             }
-            _ => match Message::decode(header, body.clone()) {
-                Ok(message) => self.answer(xid, message, out),
+            _ => match Message::decode(header, Bytes::copy_from_slice(body)) {
+                Ok(message) => self.answer(xid, message, book, out),
                 Err(_) => Err(refusal::BAD_LENGTH),
             },
         };
         if let Err(code) = done {
-            let quoted = body.len().min(QUOTE - HEADER_LEN);
+            let quoted = message.len().min(QUOTE);
             let mut data = BytesMut::with_capacity(QUOTE);
             data.put_slice(&[6, header.kind.0]);
             data.put_u16(header.length);
             data.put_u32(xid.0);
-            data.put_slice(&body[..quoted]);
+            data.put_slice(&message[HEADER_LEN..quoted]);
             self.refuse(xid, code, data.freeze(), out);
         }
     }
@@ -147,33 +149,35 @@ impl Agent {
     }
 
     /// Counts an edit and reads it.
-    fn read(&mut self, kind: MessageKind, message: &[u8]) -> Result<Change, ErrorCode> {
+    fn read(&mut self, kind: MessageKind, message: &[u8], book: &mut Open<'_>) -> Result<Change, ErrorCode> {
         match kind {
             MessageKind::FLOW_MOD => self.tally.flow_mods += 1,
             MessageKind::GROUP_MOD => self.tally.group_mods += 1,
             _ => self.tally.meter_mods += 1,
         }
-        Change::read(self.tables.book(), message)
+        Change::read(book, &mut self.connection.bookmark, message)
     }
 
     /// An edit outside of a bundle.
-    fn edit(&mut self, kind: MessageKind, message: &[u8]) -> Result<(), ErrorCode> {
+    fn edit(&mut self, kind: MessageKind, message: &[u8], book: &mut Open<'_>) -> Result<(), ErrorCode> {
         if kind == MessageKind::METER_MOD {
             self.tally.meter_mods += 1;
             return self.tables.change_meter(message);
         }
-        let change = self.read(kind, message)?;
+        let change = self.read(kind, message, book)?;
         self.tables.commit(&[change]).map_err(|(_, code)| code)
     }
 
-    fn add_to_bundle(&mut self, xid: Xid, body: &Bytes) -> Result<(), ErrorCode> {
+    fn add_to_bundle(&mut self, xid: Xid, body: &[u8], book: &mut Open<'_>) -> Result<(), ErrorCode> {
         /// Bytes of a bundle-add between its header and the message in it.
         const HEAD: usize = 8;
         let number = body.first_chunk().map(|number| u32::from_be_bytes(*number)).ok_or(refusal::BAD_LENGTH)?;
         let message = body.get(HEAD..).filter(|message| message.len() >= HEADER_LEN).ok_or(refusal::BAD_LENGTH)?;
-        let change = self.read(MessageKind(message[1]), message)?;
+        let change = self.read(MessageKind(message[1]), message, book)?;
         let bundle = self.connection.bundles.get_mut(&number).filter(|bundle| !bundle.closed);
-        bundle.ok_or(refusal::BUNDLE_BAD_ID)?.changes.push((xid, change));
+        let bundle = bundle.ok_or(refusal::BUNDLE_BAD_ID)?;
+        bundle.xids.push(xid);
+        bundle.changes.push(change);
         Ok(())
     }
 
@@ -205,8 +209,7 @@ impl Agent {
         Ok(())
     }
 
-    fn commit(&mut self, bundle: Bundle, out: &mut BytesMut) -> Result<(), ErrorCode> {
-        let (xids, changes): (Vec<Xid>, Vec<Change>) = bundle.changes.into_iter().unzip();
+    fn commit(&mut self, Bundle { xids, changes, .. }: Bundle, out: &mut BytesMut) -> Result<(), ErrorCode> {
         if let Err((place, code)) = self.tables.commit(&changes) {
             self.refuse(xids[place], code, Bytes::new(), out);
             return Err(refusal::BUNDLE_FAILED);
@@ -220,7 +223,7 @@ impl Agent {
         Ok(())
     }
 
-    fn answer(&mut self, xid: Xid, message: Message, out: &mut BytesMut) -> Result<(), ErrorCode> {
+    fn answer(&mut self, xid: Xid, message: Message, book: &mut Open<'_>, out: &mut BytesMut) -> Result<(), ErrorCode> {
         match message {
             Message::EchoRequest(data) => send(out, xid, &Message::EchoReply(data)),
             Message::FeaturesRequest => {
@@ -243,7 +246,7 @@ impl Agent {
             }
             Message::BarrierRequest => send(out, xid, &Message::BarrierReply),
             Message::BundleControl(control) => self.control_bundle(xid, control, out)?,
-            Message::MultipartRequest { request, .. } => self.describe(xid, request, out)?,
+            Message::MultipartRequest { request, .. } => self.describe(xid, request, book, out)?,
             Message::Hello(_)
             | Message::EchoReply(_)
             | Message::Error(_)
@@ -258,7 +261,13 @@ impl Agent {
         Ok(())
     }
 
-    fn describe(&mut self, xid: Xid, request: MultipartRequest, out: &mut BytesMut) -> Result<(), ErrorCode> {
+    fn describe(
+        &mut self,
+        xid: Xid,
+        request: MultipartRequest,
+        book: &mut Open<'_>,
+        out: &mut BytesMut,
+    ) -> Result<(), ErrorCode> {
         let reply = match request {
             MultipartRequest::Flows(filter) => {
                 let counter = match filter.table {
@@ -266,7 +275,7 @@ impl Agent {
                     _ => &mut self.tally.inspections,
                 };
                 *counter += 1;
-                self.tell_flows(filter.table, xid, out);
+                self.tell_flows(filter.table, xid, book, out);
                 return Ok(());
             }
             MultipartRequest::Groups(_) => {
@@ -299,7 +308,7 @@ impl Agent {
         Ok(())
     }
 
-    fn tell_flows(&self, table: TableId, xid: Xid, out: &mut BytesMut) {
+    fn tell_flows(&self, table: TableId, xid: Xid, book: &mut Open<'_>, out: &mut BytesMut) {
         /// `OFPMP_FLOW_DESC`, the flag that tells that another part follows, and the bytes before the entries.
         const FLOW_DESC: u16 = 1;
         const MORE: u16 = 1;
@@ -318,12 +327,12 @@ impl Agent {
             out[start + 2..start + 4].copy_from_slice(&length.to_be_bytes());
         };
         let mut start = put_head(out);
-        self.tables.book().entries(self.tables.flows(table), |entry| {
-            if out.len() - start > HEAD && out.len() - start + entry.len() > PART {
+        book.records(self.tables.flows(table), |record| {
+            if out.len() - start > HEAD && out.len() - start + record.entry_len() > PART {
                 finish(out, start);
                 start = put_head(out);
             }
-            out.put_slice(entry);
+            record.put_entry(out);
         });
         finish(out, start);
         out[start + 10..start + 12].fill(0);

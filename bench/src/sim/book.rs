@@ -1,105 +1,58 @@
 //! Flows and groups of all switches, each kept once: a thousand switches hold mostly the same.
 
-use super::entry::FlowMod;
-use super::hash::Quick;
-use std::cell::RefCell;
+use super::entry::{FlowMod, Record};
+use super::ledger::{Bookmark, FlowId, KeyId, Ledger};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use weir_openflow::message::GroupEntries;
 use weir_openflow::{EncodedEdit, FlowEdit, Group};
-
-/// A flow with all that it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FlowId(u32);
-
-/// What names a flow within a switch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct KeyId(u32);
 
 /// Everything that any switch was ever told. Nothing is forgotten, as a benchmark ends soon.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
-    flows: RwLock<Flows>,
+    flows: RwLock<Ledger>,
     groups: Mutex<HashMap<Box<[u8]>, Arc<Group>>>,
 }
 
-#[derive(Debug, Default)]
-struct Flows {
-    ids: HashMap<Arc<[u8]>, (KeyId, FlowId), Quick>,
-    entries: Vec<Arc<[u8]>>,
-    keys: HashMap<Box<[u8]>, KeyId, Quick>,
+/// The book opened at its flows. Nobody else can take flows in meanwhile, so it is for as long as it takes to go through what
+/// a connection brought at once. Who has it open must not open it again.
+#[derive(Debug)]
+pub(crate) struct Open<'a> {
+    book: &'a Book,
+    /// Given back only while a flow is taken in.
+    flows: Option<RwLockReadGuard<'a, Ledger>>,
 }
 
-impl Flows {
-    fn key(&mut self, key: &[u8]) -> KeyId {
-        let next = KeyId(u32::try_from(self.keys.len()).unwrap_or(u32::MAX));
-        match self.keys.get(key) {
-            Some(id) => *id,
-            None => *self.keys.entry(key.into()).or_insert(next),
-        }
+impl Open<'_> {
+    fn ledger(&mut self) -> &Ledger {
+        self.flows.get_or_insert_with(|| self.book.flows.read().unwrap_or_else(PoisonError::into_inner))
     }
-}
 
-thread_local! {
-    /// Where a flow is put together to be looked up.
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Lends a buffer that `put` has filled.
-fn with<T>(put: impl FnOnce(&mut Vec<u8>), take: impl FnOnce(&[u8]) -> T) -> T {
-    SCRATCH.with_borrow_mut(|scratch| {
-        scratch.clear();
-        put(scratch);
-        take(scratch)
-    })
-}
-
-impl Book {
-    /// The number of a flow's key.
-    pub(crate) fn key(&self, flow: &FlowMod<'_>) -> KeyId {
-        with(
-            |out| flow.put_key(out),
-            |key| {
-                if let Some(id) = self.flows.read().unwrap_or_else(PoisonError::into_inner).keys.get(key) {
-                    return *id;
-                }
-                self.flows.write().unwrap_or_else(PoisonError::into_inner).key(key)
-            },
-        )
+    /// The number of a flow's key, if any switch was told a flow of this key.
+    pub(crate) fn key(&mut self, flow: &FlowMod<'_>) -> Option<KeyId> {
+        self.ledger().key(flow)
     }
 
     /// The numbers of a flow and of its key.
-    pub(crate) fn flow(&self, flow: &FlowMod<'_>) -> (KeyId, FlowId) {
-        let known = with(
-            |out| flow.put_entry(out),
-            |entry| self.flows.read().unwrap_or_else(PoisonError::into_inner).ids.get(entry).copied(),
-        );
-        if let Some(ids) = known {
-            return ids;
+    pub(crate) fn flow(&mut self, bookmark: &mut Bookmark, flow: &FlowMod<'_>) -> (KeyId, FlowId) {
+        if let Some(found) = self.ledger().find(bookmark, flow) {
+            return found;
         }
-        let mut flows = self.flows.write().unwrap_or_else(PoisonError::into_inner);
-        let key = with(|out| flow.put_key(out), |key| flows.key(key));
-        with(
-            |out| flow.put_entry(out),
-            |entry| {
-                if let Some(ids) = flows.ids.get(entry) {
-                    return *ids;
-                }
-                let id = FlowId(u32::try_from(flows.entries.len()).unwrap_or(u32::MAX));
-                let entry: Arc<[u8]> = entry.into();
-                flows.entries.push(Arc::clone(&entry));
-                flows.ids.insert(entry, (key, id));
-                (key, id)
-            },
-        )
+        self.flows = None;
+        self.book.flows.write().unwrap_or_else(PoisonError::into_inner).take_in(bookmark, flow)
     }
 
-    /// Hands out the entries of flows one after the other.
-    pub(crate) fn entries(&self, flows: impl Iterator<Item = FlowId>, mut take: impl FnMut(&[u8])) {
-        let book = self.flows.read().unwrap_or_else(PoisonError::into_inner);
-        for FlowId(flow) in flows {
-            take(&book.entries[flow as usize]);
-        }
+    /// Hands out flows one after the other.
+    pub(crate) fn records(&mut self, flows: impl Iterator<Item = FlowId>, mut take: impl FnMut(Record<'_>)) {
+        let ledger = self.ledger();
+        flows.for_each(|flow| take(ledger.flow(flow)));
+    }
+}
+
+impl Book {
+    /// Opens it.
+    pub(crate) const fn open(&self) -> Open<'_> {
+        Open { book: self, flows: None }
     }
 
     /// The group that a group-mod makes; none if it makes none that can be read.

@@ -37,6 +37,10 @@ impl Hasher for Fold {
         self.fold(u64::from(number) ^ Self::FACTOR);
     }
 
+    fn write_u64(&mut self, number: u64) {
+        self.fold(number ^ Self::FACTOR);
+    }
+
     fn write_usize(&mut self, _: usize) {
         // The length of a slice, which `write` folds in itself.
     }

@@ -1,6 +1,7 @@
 //! One side of a TCP connection: bytes in, bytes out, without a buffer of its own while nothing moves.
 
 use bytes::{Buf, BytesMut};
+use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 use tokio::io::Interest;
@@ -14,6 +15,11 @@ const OUTPUT_MAX: usize = 4 << 20;
 
 /// How a slow side reads: so many bytes, and then it rests.
 const SLOW: (usize, Duration) = (1024, Duration::from_millis(20));
+
+thread_local! {
+    /// What was read last by any connection of the thread, so that a waiting one has no buffer.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+}
 
 /// A connection.
 #[derive(Debug)]
@@ -64,15 +70,13 @@ impl Link {
         Ok(())
     }
 
-    /// The buffer is on the stack of this function alone, so that a waiting connection has none.
     fn read(&mut self, take: impl FnOnce(&[u8], &mut BytesMut) -> io::Result<()>) -> io::Result<()> {
-        let mut buffer = [0; READ];
         let room = if self.slow { SLOW.0 } else { READ };
-        match self.stream.try_read(&mut buffer[..room]) {
+        BUFFER.with_borrow_mut(|buffer| match self.stream.try_read(&mut buffer[..room]) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
             Ok(length) => take(&buffer[..length], &mut self.output),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error),
-        }
+        })
     }
 }

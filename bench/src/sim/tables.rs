@@ -1,10 +1,11 @@
 //! What a switch holds, by number.
 
-use super::book::{Book, FlowId, KeyId};
+use super::book::{Book, Open};
 use super::entry::{FlowCommand, FlowMod};
-use super::hash::Quick;
+use super::ledger::{Bookmark, FlowId, KeyId};
+use super::table::Table;
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_openflow::message::ErrorCode;
 use weir_openflow::{EncodedEdit, FlowEdit, Group, GroupId, Meter, MeterId, Phase, TableId};
@@ -33,32 +34,32 @@ pub(crate) mod refusal {
 pub(crate) enum Change {
     /// Adds a flow, in place of one with the same key.
     Add(KeyId, FlowId, u8),
-    /// Deletes a flow.
-    Delete(KeyId, u8),
+    /// Deletes a flow; nothing if no switch was ever told one of this key.
+    Delete(Option<KeyId>, u8),
     /// Changes a group.
-    Group(EncodedEdit),
+    Group(Box<EncodedEdit>),
 }
 
 impl Change {
     /// Reads a flow-mod or group-mod, header included.
-    pub(crate) fn read(book: &Book, message: &[u8]) -> Result<Self, ErrorCode> {
+    pub(crate) fn read(book: &mut Open<'_>, bookmark: &mut Bookmark, message: &[u8]) -> Result<Self, ErrorCode> {
         /// `OFPT_FLOW_MOD` and `OFPT_GROUP_MOD`.
         const FLOW_MOD: u8 = 14;
         const GROUP_MOD: u8 = 15;
         match message.get(1) {
             Some(&FLOW_MOD) => {
                 let flow = FlowMod::read(message).ok_or(refusal::BAD_LENGTH)?;
-                let table = message[24];
                 Ok(match flow.command {
                     FlowCommand::Add => {
-                        let (key, id) = book.flow(&flow);
-                        Self::Add(key, id, table)
+                        let (key, id) = book.flow(bookmark, &flow);
+                        Self::Add(key, id, flow.table())
                     }
-                    FlowCommand::DeleteStrict => Self::Delete(book.key(&flow), table),
+                    FlowCommand::DeleteStrict => Self::Delete(book.key(&flow), flow.table()),
                 })
             }
             Some(&GROUP_MOD) => {
-                EncodedEdit::from_message(Bytes::copy_from_slice(message)).map(Self::Group).ok_or(refusal::BAD_LENGTH)
+                let edit = EncodedEdit::from_message(Bytes::copy_from_slice(message)).ok_or(refusal::BAD_LENGTH)?;
+                Ok(Self::Group(Box::new(edit)))
             }
             _ => Err(refusal::BAD_TYPE),
         }
@@ -72,8 +73,8 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Tables {
     book: Arc<Book>,
-    /// The flows of each table.
-    flows: BTreeMap<u8, HashMap<KeyId, FlowId, Quick>>,
+    /// The flows of each table, at its number. Most tables never have any.
+    flows: Vec<Option<Box<Table>>>,
     groups: BTreeMap<GroupId, Arc<Group>>,
     meters: BTreeMap<MeterId, Meter>,
 }
@@ -81,7 +82,7 @@ pub(crate) struct Tables {
 impl Tables {
     /// Empty tables.
     pub(crate) fn new(book: Arc<Book>) -> Self {
-        Self { book, flows: BTreeMap::new(), groups: BTreeMap::new(), meters: BTreeMap::new() }
+        Self { book, flows: Vec::new(), groups: BTreeMap::new(), meters: BTreeMap::new() }
     }
 
     /// The book that the flows are in.
@@ -91,13 +92,29 @@ impl Tables {
 
     /// The flows of one table or of all, table by table.
     pub(crate) fn flows(&self, table: TableId) -> impl Iterator<Item = FlowId> {
-        let is_meant = move |number: u8| table == TableId::ALL || table == TableId(number);
-        self.flows.iter().filter(move |(number, _)| is_meant(**number)).flat_map(|(_, flows)| flows.values().copied())
+        let meant = match table {
+            TableId::ALL => self.flows.as_slice(),
+            TableId(number) => self.flows.get(usize::from(number)).map_or(&[][..], std::slice::from_ref),
+        };
+        meant.iter().flatten().flat_map(|table| table.flows())
+    }
+
+    /// How many flows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.flows.iter().flatten().map(|table| table.len()).sum()
     }
 
     /// How many flows a table has.
     pub(crate) fn active(&self, table: u8) -> usize {
-        self.flows.get(&table).map_or(0, HashMap::len)
+        self.flows.get(usize::from(table)).and_then(Option::as_ref).map_or(0, |table| table.len())
+    }
+
+    fn table(&mut self, number: u8) -> &mut Table {
+        let place = usize::from(number);
+        if place >= self.flows.len() {
+            self.flows.resize_with(place + 1, || None);
+        }
+        self.flows[place].get_or_insert_default()
     }
 
     /// The groups.
@@ -122,15 +139,9 @@ impl Tables {
         self.groups = groups;
         for change in changes {
             match *change {
-                Change::Add(key, flow, table) => {
-                    self.flows.entry(table).or_default().insert(key, flow);
-                }
-                Change::Delete(key, table) => {
-                    if let Some(flows) = self.flows.get_mut(&table) {
-                        flows.remove(&key);
-                    }
-                }
-                Change::Group(_) => {}
+                Change::Add(key, flow, table) => self.table(table).insert(key, flow),
+                Change::Delete(Some(key), table) => self.table(table).remove(key),
+                Change::Delete(None, _) | Change::Group(_) => {}
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use super::counts::{Counts, Tally};
 use super::database::Database;
 use super::held::Held;
 use super::hypervisor::Kind;
+use super::ledger::Bookmark;
 use super::real::flow_count;
 use super::tables::{Change, Tables, refusal};
 use super::tap::Tap;
@@ -183,7 +184,9 @@ fn a_tap_counts_what_a_switch_counts() {
 }
 
 fn changes(book: &Book, edits: &[FlowEdit]) -> Vec<Change> {
-    edits.iter().map(|each| Change::read(book, edit(each.clone()).message()).expect("a readable edit")).collect()
+    let mut bookmark = Bookmark::default();
+    let mut read = |each: &FlowEdit| Change::read(&mut book.open(), &mut bookmark, edit(each.clone()).message());
+    edits.iter().map(|each| read(each).expect("a readable edit")).collect()
 }
 
 #[test]
@@ -236,7 +239,7 @@ fn a_meter_is_added_once_and_then_changed() {
 #[test]
 fn switches_share_the_bytes_of_equal_flows() {
     let book = Book::default();
-    let read = |edit: &EncodedEdit| match Change::read(&book, edit.message()) {
+    let read = |edit: &EncodedEdit| match Change::read(&mut book.open(), &mut Bookmark::default(), edit.message()) {
         Ok(Change::Add(key, flow, _)) => (key, flow),
         other => panic!("{other:?}"),
     };
