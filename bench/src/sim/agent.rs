@@ -3,7 +3,9 @@
 //! Edits are not decoded: a bundle holds numbers of flows. What is rare is decoded as everywhere else.
 
 use super::book::Open;
+use super::bundle::Bundle;
 use super::counts::Tally;
+use super::hash::Quick;
 use super::input::Input;
 use super::ledger::Bookmark;
 use super::tables::{Change, Tables, refusal};
@@ -45,15 +47,8 @@ struct Connection {
     input: Input,
     bookmark: Bookmark,
     config: Option<SwitchConfig>,
-    bundles: HashMap<u32, Bundle>,
+    bundles: HashMap<u32, Bundle, Quick>,
     monitored: bool,
-}
-
-#[derive(Debug, Default)]
-struct Bundle {
-    closed: bool,
-    xids: Vec<Xid>,
-    changes: Vec<Change>,
 }
 
 /// The connection cannot go on.
@@ -175,9 +170,7 @@ impl Agent {
         let message = body.get(HEAD..).filter(|message| message.len() >= HEADER_LEN).ok_or(refusal::BAD_LENGTH)?;
         let change = self.read(MessageKind(message[1]), message, book)?;
         let bundle = self.connection.bundles.get_mut(&number).filter(|bundle| !bundle.closed);
-        let bundle = bundle.ok_or(refusal::BUNDLE_BAD_ID)?;
-        bundle.xids.push(xid);
-        bundle.changes.push(change);
+        bundle.ok_or(refusal::BUNDLE_BAD_ID)?.add(xid, change);
         Ok(())
     }
 
@@ -195,7 +188,7 @@ impl Agent {
             }
             BundleControlKind::CommitRequest => {
                 let bundle = bundles.remove(&number).ok_or(refusal::BUNDLE_BAD_ID)?;
-                self.commit(bundle, out)?;
+                self.commit(&bundle, out)?;
                 BundleControlKind::CommitReply
             }
             BundleControlKind::DiscardRequest => {
@@ -209,14 +202,14 @@ impl Agent {
         Ok(())
     }
 
-    fn commit(&mut self, Bundle { xids, changes, .. }: Bundle, out: &mut BytesMut) -> Result<(), ErrorCode> {
-        if let Err((place, code)) = self.tables.commit(&changes) {
-            self.refuse(xids[place], code, Bytes::new(), out);
+    fn commit(&mut self, bundle: &Bundle, out: &mut BytesMut) -> Result<(), ErrorCode> {
+        if let Err((place, code)) = self.tables.commit(bundle.changes()) {
+            self.refuse(bundle.xid(place), code, Bytes::new(), out);
             return Err(refusal::BUNDLE_FAILED);
         }
         self.tally.commits += 1;
         // Open vSwitch tells of the controller's own changes once for a bundle, abbreviated.
-        if let Some(xid) = xids.last().copied().filter(|_| self.connection.monitored) {
+        if let Some(xid) = bundle.last_xid().filter(|_| self.connection.monitored) {
             let reply = MultipartReply::Monitor(vec![FlowUpdate::Abbreviated(xid)]);
             send(out, Xid(0), &Message::MultipartReply { reply, more: false });
         }

@@ -1,6 +1,7 @@
 //! Flows and groups of all switches, each kept once: a thousand switches hold mostly the same.
 
 use super::entry::{FlowMod, Record};
+use super::hash::Quick;
 use super::ledger::{Bookmark, FlowId, KeyId, Ledger};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
@@ -11,7 +12,7 @@ use weir_openflow::{EncodedEdit, FlowEdit, Group};
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     flows: RwLock<Ledger>,
-    groups: Mutex<HashMap<Box<[u8]>, Arc<Group>>>,
+    groups: Mutex<HashMap<Box<[u8]>, Arc<Group>, Quick>>,
 }
 
 /// The book opened at its flows. Nobody else can take flows in meanwhile, so it is for as long as it takes to go through what

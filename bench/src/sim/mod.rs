@@ -18,6 +18,7 @@
 
 mod agent;
 mod book;
+mod bundle;
 mod caller;
 mod client;
 mod cloud;

@@ -128,10 +128,14 @@ impl Tables {
     }
 
     /// Does all of a bundle or, if one of its edits is refused, none of it: the place of that one, and why.
-    pub(crate) fn commit(&mut self, changes: &[Change]) -> Result<(), (usize, ErrorCode)> {
+    pub(crate) fn commit<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = &'a Change, IntoIter: Clone>,
+    ) -> Result<(), (usize, ErrorCode)> {
+        let changes = changes.into_iter();
         // Only edits of groups can be refused, and the map of groups is small and shares its groups.
         let mut groups = self.groups.clone();
-        for (place, change) in changes.iter().enumerate() {
+        for (place, change) in changes.clone().enumerate() {
             if let Change::Group(edit) = change {
                 self.change_group(&mut groups, edit).map_err(|refusal| (place, refusal))?;
             }
