@@ -344,7 +344,7 @@ impl Agent {
                 part.push(group);
             }
         }
-        send_parts(xid, parts, |part| MultipartReply::Groups(part.into_iter().collect()), out);
+        send_parts(xid, parts, |part| MultipartReply::Groups(part.iter().collect()), out);
     }
 }
 

@@ -1,18 +1,15 @@
 //! Flows and groups of all switches, each kept once: a thousand switches hold mostly the same.
 
 use super::entry::{FlowMod, Record};
-use super::hash::Quick;
+use super::groups::Buckets;
 use super::ledger::{Bookmark, FlowId, KeyId, Ledger};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
-use weir_openflow::message::GroupEntries;
-use weir_openflow::{EncodedEdit, FlowEdit, Group};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 /// Everything that any switch was ever told. Nothing is forgotten, as a benchmark ends soon.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     flows: RwLock<Ledger>,
-    groups: Mutex<HashMap<Box<[u8]>, Arc<Group>, Quick>>,
+    buckets: Mutex<Buckets>,
 }
 
 /// The book opened at its flows. Nobody else can take flows in meanwhile, so it is for as long as it takes to go through what
@@ -56,23 +53,8 @@ impl Book {
         Open { book: self, flows: None }
     }
 
-    /// The group that a group-mod makes; none if it makes none that can be read.
-    pub(crate) fn group_of(&self, edit: &EncodedEdit) -> Option<Arc<Group>> {
-        let body = &edit.message()[8..];
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(group) = groups.get(body) {
-            return Some(Arc::clone(group));
-        }
-        let FlowEdit::AddGroup(group) = edit.decode().ok()? else { return None };
-        let group = Arc::new(group);
-        groups.insert(body.into(), Arc::clone(&group));
-        Some(group)
-    }
-
-    /// The shared copy of a group.
-    pub(crate) fn group(&self, group: Group) -> Arc<Group> {
-        let description = GroupEntries::from_iter([&group]).bytes().clone();
-        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(groups.entry(description[..].into()).or_insert_with(|| Arc::new(group)))
+    /// The groups' buckets.
+    pub(crate) fn buckets(&self) -> MutexGuard<'_, Buckets> {
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub(crate) struct FlowId(NonZeroU32);
 
 impl FlowId {
-    fn new(place: usize) -> Self {
+    /// The flow at this place among all.
+    pub(crate) fn new(place: usize) -> Self {
         let number = u32::try_from(place + 1).ok().and_then(NonZeroU32::new);
         Self(number.expect("memory ends before numbers do"))
     }
@@ -144,5 +145,78 @@ impl Index {
             hash = hash.wrapping_add(1);
         }
         self.0.insert(hash, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_openflow::{Action, Cookie, EncodedEdit, Field, Flow, FlowEdit, Match, PortNo, TableId};
+
+    fn message(number: u32, port: u32) -> EncodedEdit {
+        let matching = Match::new().with(Field::EthType, 0x0800).with(Field::Ipv4Src, number.into());
+        let flow = Flow::new(TableId(1), 100, matching).cookie(Cookie(7)).apply([Action::output(PortNo(port))]);
+        EncodedEdit::encode(&FlowEdit::AddFlow(flow)).expect("a small edit")
+    }
+
+    fn told(ledger: &mut Ledger, bookmark: &mut Bookmark, (number, port): (u32, u32)) -> FlowId {
+        let message = message(number, port);
+        let flow = FlowMod::read(message.message()).expect("a flow-mod");
+        let (_, id) = ledger.take_in(bookmark, &flow);
+        assert_eq!(ledger.find(&mut Bookmark(None), &flow).map(|(_, found)| found), Some(id));
+        assert!(ledger.flow(id).is(&flow) && ledger.flow(id).is_named(&flow));
+        id
+    }
+
+    #[test]
+    fn a_wrong_hint_never_gives_a_wrong_flow() {
+        let mut ledger = Ledger::default();
+        let mut all = |order: &[(u32, u32)]| -> Vec<FlowId> {
+            let mut bookmark = Bookmark::default();
+            order.iter().map(|flow| told(&mut ledger, &mut bookmark, *flow)).collect()
+        };
+        let [a, b, c, d] = [(1, 1), (2, 1), (3, 1), (2, 2)];
+        let first = all(&[a, b, c]);
+        // In the same order, in another, with one that differs in what it does alone, one twice, and one left out.
+        assert_eq!(all(&[a, b, c]), first);
+        assert_eq!(all(&[c, b, a]), [first[2], first[1], first[0]]);
+        let other = all(&[a, d, c]);
+        assert_eq!((other[0], other[2]), (first[0], first[2]));
+        assert!(!first.contains(&other[1]));
+        assert_eq!(all(&[a, a, b, d, c, a]), [first[0], first[0], first[1], other[1], first[2], first[0]]);
+        assert_eq!(all(&[a, c]), [first[0], first[2]]);
+        // Every hint names every flow once.
+        for hint in 0..6 {
+            ledger.lines.iter().for_each(|line| line.next.store(hint, Ordering::Relaxed));
+            let mut bookmark = Bookmark::default();
+            let again = [a, b, c, d].map(|flow| told(&mut ledger, &mut bookmark, flow));
+            assert_eq!(again, [first[0], first[1], first[2], other[1]]);
+        }
+        assert_eq!(ledger.lines.len(), 4);
+    }
+
+    #[test]
+    fn keys_are_numbered_within_their_table() {
+        let mut ledger = Ledger::default();
+        let mut bookmark = Bookmark::default();
+        let [one, unlike, two] = [(1, 1), (1, 2), (2, 1)].map(|flow| told(&mut ledger, &mut bookmark, flow));
+        let key = |id: FlowId| ledger.lines[id.place()].key;
+        assert_eq!((key(one), key(unlike), key(two)), (KeyId(0), KeyId(0), KeyId(1)));
+        let unknown = message(3, 1);
+        assert_eq!(ledger.key(&FlowMod::read(unknown.message()).expect("a flow-mod")), None);
+    }
+
+    #[test]
+    fn flows_of_the_same_hash_are_told_apart() {
+        let mut index = Index::default();
+        let ids = [0, 1, 2].map(FlowId::new);
+        // The second takes the place of the last, too.
+        for (hash, id) in [(u64::MAX, ids[0]), (u64::MAX, ids[1]), (0, ids[2])] {
+            assert_eq!(index.get(hash, |other| other == id), None);
+            index.insert(hash, id);
+        }
+        for (hash, id) in [(u64::MAX, ids[0]), (u64::MAX, ids[1]), (0, ids[2])] {
+            assert_eq!(index.get(hash, |other| other == id), Some(id));
+        }
     }
 }

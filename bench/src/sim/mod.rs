@@ -29,6 +29,7 @@ mod database;
 mod entry;
 mod fault;
 mod flood;
+mod groups;
 mod hash;
 mod held;
 mod hypervisor;

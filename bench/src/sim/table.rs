@@ -15,9 +15,8 @@ pub(crate) struct Table {
     len: usize,
 }
 
-/// The flows of neighbouring keys: as many as share a line of the processor's cache.
+/// The flows of neighbouring keys: as many as a line of the processor's cache has room for.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(align(64))]
 struct Row([Option<FlowId>; 16]);
 
 const fn split(KeyId(key): KeyId) -> (u32, usize) {
@@ -62,5 +61,27 @@ impl Table {
         if flow.is_some() {
             self.len -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_holds_what_was_added_last() {
+        let mut table = Table::default();
+        let flows = [5, 6, 7].map(FlowId::new);
+        let [near, next, far] = [3, 4, 1_000_000].map(KeyId);
+        for (key, flow) in [(near, 0), (far, 1), (next, 2), (near, 1), (far, 1)] {
+            table.insert(key, flows[flow]);
+        }
+        assert_eq!((table.len(), table.flows().collect::<Vec<_>>()), (3, vec![flows[1], flows[2], flows[1]]));
+        for key in [near, near, KeyId(999_999), KeyId(77)] {
+            table.remove(key);
+        }
+        assert_eq!((table.len(), table.flows().collect::<Vec<_>>()), (2, vec![flows[2], flows[1]]));
+        table.insert(near, flows[0]);
+        assert_eq!((table.len(), table.flows().next()), (3, Some(flows[0])));
     }
 }

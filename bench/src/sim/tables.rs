@@ -2,13 +2,14 @@
 
 use super::book::{Book, Open};
 use super::entry::{FlowCommand, FlowMod};
+use super::groups::Groups;
 use super::ledger::{Bookmark, FlowId, KeyId};
 use super::table::Table;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_openflow::message::ErrorCode;
-use weir_openflow::{EncodedEdit, FlowEdit, Group, GroupId, Meter, MeterId, Phase, TableId};
+use weir_openflow::{EncodedEdit, FlowEdit, Group, Meter, MeterId, TableId};
 
 /// Why a switch refuses an edit (OpenFlow 1.5, section 7.5.4).
 pub(crate) mod refusal {
@@ -75,14 +76,14 @@ pub(crate) struct Tables {
     book: Arc<Book>,
     /// The flows of each table, at its number. Most tables never have any.
     flows: Vec<Option<Box<Table>>>,
-    groups: BTreeMap<GroupId, Arc<Group>>,
+    groups: Groups,
     meters: BTreeMap<MeterId, Meter>,
 }
 
 impl Tables {
     /// Empty tables.
     pub(crate) fn new(book: Arc<Book>) -> Self {
-        Self { book, flows: Vec::new(), groups: BTreeMap::new(), meters: BTreeMap::new() }
+        Self { book, flows: Vec::new(), groups: Groups::default(), meters: BTreeMap::new() }
     }
 
     /// The book that the flows are in.
@@ -118,8 +119,9 @@ impl Tables {
     }
 
     /// The groups.
-    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
-        self.groups.values().map(|group| &**group)
+    pub(crate) fn groups(&self) -> Vec<Group> {
+        let buckets = self.book.buckets();
+        self.groups.iter().map(|held| buckets.whole(held)).collect()
     }
 
     /// The meters.
@@ -133,50 +135,19 @@ impl Tables {
         changes: impl IntoIterator<Item = &'a Change, IntoIter: Clone>,
     ) -> Result<(), (usize, ErrorCode)> {
         let changes = changes.into_iter();
-        // Only edits of groups can be refused, and the map of groups is small and shares its groups.
-        let mut groups = self.groups.clone();
-        for (place, change) in changes.clone().enumerate() {
-            if let Change::Group(edit) = change {
-                self.change_group(&mut groups, edit).map_err(|refusal| (place, refusal))?;
-            }
-        }
-        self.groups = groups;
+        // Only edits of groups can be refused.
+        let book = &self.book;
+        let edits = changes.clone().enumerate().filter_map(|(place, change)| match change {
+            Change::Group(edit) => Some((place, book.buckets().read(edit))),
+            _ => None,
+        });
+        self.groups.change(edits)?;
         for change in changes {
             match *change {
                 Change::Add(key, flow, table) => self.table(table).insert(key, flow),
                 Change::Delete(Some(key), table) => self.table(table).remove(key),
                 Change::Delete(None, _) | Change::Group(_) => {}
             }
-        }
-        Ok(())
-    }
-
-    fn change_group(&self, groups: &mut BTreeMap<GroupId, Arc<Group>>, edit: &EncodedEdit) -> Result<(), ErrorCode> {
-        if edit.phase() == Phase::Group {
-            let group = self.book.group_of(edit).ok_or(refusal::BAD_LENGTH)?;
-            groups.insert(group.id, group);
-            return Ok(());
-        }
-        match edit.decode() {
-            Ok(FlowEdit::InsertBucket { group, bucket }) => {
-                let present = groups.get_mut(&group).ok_or(refusal::UNKNOWN_GROUP)?;
-                if present.buckets.iter().any(|other| other.id == bucket.id) {
-                    return Err(refusal::BUCKET_EXISTS);
-                }
-                *present = self.book.group(Group::clone(present).with(bucket));
-            }
-            Ok(FlowEdit::RemoveBucket { group, bucket }) => {
-                let present = groups.get_mut(&group).ok_or(refusal::UNKNOWN_GROUP)?;
-                let mut changed = Group::clone(present);
-                if !changed.remove(bucket) {
-                    return Err(refusal::UNKNOWN_BUCKET);
-                }
-                *present = self.book.group(changed);
-            }
-            Ok(FlowEdit::DeleteGroup(group)) => {
-                groups.remove(&group);
-            }
-            _ => return Err(refusal::BAD_LENGTH),
         }
         Ok(())
     }

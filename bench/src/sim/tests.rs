@@ -2,6 +2,7 @@
 
 use super::agent::Agent;
 use super::book::Book;
+use super::bundle::Bundle;
 use super::client::plugging;
 use super::counts::{Counts, Tally};
 use super::database::Database;
@@ -12,15 +13,16 @@ use super::real::flow_count;
 use super::tables::{Change, Tables, refusal};
 use super::tap::Tap;
 use super::wire::{Side, Wire};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use weir_openflow::message::{BundleControl, BundleControlKind, BundleFlags, BundleId, FlowFilter, MultipartRequest};
 use weir_openflow::session::SessionConfig;
 use weir_openflow::{
-    Action, Band, Bucket, BucketId, Cookie, Digest, EncodedEdit, Field, Flow, FlowEdit, Group, GroupId, GroupKind,
-    Match, Meter, MeterFlags, MeterId, PortNo, TableId,
+    Action, Band, Bucket, BucketId, Cookie, Digest, EncodedEdit, Field, Flow, FlowEdit, Frame, Group, GroupId,
+    GroupKind, Match, Message, MessageKind, Meter, MeterFlags, MeterId, PortNo, TableId, Xid, split_frame,
 };
 use weir_reconcile::{Desired, Order, Repair, SealPlace, Switch, SwitchConfig, SwitchEvent};
 
@@ -205,6 +207,110 @@ fn flows_are_replaced_and_deleted_by_their_keys() {
     assert_eq!((tables.flows(TableId::ALL).count(), tables.active(2)), (1, 1));
 }
 
+/// What a switch tells of all its flows, sorted.
+fn told(agent: &mut Agent) -> Vec<Bytes> {
+    let filter = FlowFilter { table: TableId::ALL, ..FlowFilter::default() };
+    let (mut question, mut answer) = (BytesMut::new(), BytesMut::new());
+    let request = MultipartRequest::Flows(filter);
+    Message::MultipartRequest { request, more: false }.encode(Xid(5), &mut question).unwrap();
+    agent.handle(&question, &mut answer).unwrap();
+    let mut entries = Vec::new();
+    while let Some(Frame { mut body, .. }) = split_frame(&mut answer).unwrap() {
+        body.advance(8);
+        while !body.is_empty() {
+            entries.push(body.split_to(usize::from(u16::from_be_bytes([body[0], body[1]]))));
+        }
+    }
+    entries.sort();
+    entries
+}
+
+/// Messages one after the other, in a bundle.
+fn bundle(edits: &[FlowEdit]) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    let control =
+        |kind| Message::BundleControl(BundleControl { bundle: BundleId(1), kind, flags: BundleFlags::default() });
+    control(BundleControlKind::OpenRequest).encode(Xid(1), &mut bytes).unwrap();
+    for (number, each) in edits.iter().enumerate() {
+        let edit = edit(each.clone());
+        bytes.put_slice(&[6, MessageKind::BUNDLE_ADD_MESSAGE.0]);
+        bytes.put_u16(u16::try_from(16 + edit.message().len()).unwrap());
+        bytes.put_slice(&[0, 0, 0, number as u8, 0, 0, 0, 1, 0, 0, 0, 3]);
+        bytes.put_slice(edit.message());
+    }
+    control(BundleControlKind::CommitRequest).encode(Xid(2), &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn flows_are_told_as_they_are_whatever_other_switches_were_told() {
+    let book = Arc::new(Book::default());
+    let switch = || Agent::new(Tables::new(Arc::clone(&book)));
+    let hand = |agent: &mut Agent, edits: &[FlowEdit]| agent.handle(&bundle(edits), &mut BytesMut::new()).unwrap();
+    let add = |number, port| FlowEdit::AddFlow(flow(1, number, port));
+    let delete = |number| FlowEdit::DeleteFlow(flow(1, number, 1).key);
+    // Some switch told alone holds the same as one that is told after others, to which its flows are hinted.
+    let alone = |edits: &[FlowEdit]| {
+        let mut agent = Agent::new(Tables::new(Arc::new(Book::default())));
+        hand(&mut agent, edits);
+        told(&mut agent)
+    };
+    let (mut first, mut other, mut last) = (switch(), switch(), switch());
+    // Nobody was told this flow when it is deleted, and then it is added.
+    hand(&mut first, &[delete(1), add(1, 1), add(2, 1), add(3, 1)]);
+    // One is replaced, one deleted, one added again.
+    hand(&mut other, &[add(1, 1), add(2, 1), add(3, 1), add(2, 2), delete(1), delete(3), add(3, 1)]);
+    hand(&mut last, &[add(1, 1), add(2, 2), add(3, 1), delete(2), add(2, 1)]);
+    assert_eq!(told(&mut first), alone(&[add(3, 1), add(2, 1), add(1, 1)]));
+    assert_eq!(told(&mut other), alone(&[add(2, 2), add(3, 1)]));
+    assert_eq!(told(&mut last), told(&mut first));
+    assert_eq!((first.flows(), other.flows(), last.flows()), (3, 2, 3));
+}
+
+#[test]
+fn a_message_in_pieces_is_the_same_message() {
+    let edits = [FlowEdit::AddFlow(flow(0, 1, 1)), FlowEdit::AddGroup(group(1..4)), FlowEdit::AddFlow(flow(0, 2, 1))];
+    let bytes = bundle(&edits);
+    let run = |pieces: &[&[u8]]| {
+        let mut agent = Agent::new(Tables::new(Arc::new(Book::default())));
+        let mut out = BytesMut::new();
+        pieces.iter().for_each(|piece| agent.handle(piece, &mut out).unwrap());
+        (told(&mut agent), agent.tally, out)
+    };
+    let whole = run(&[&bytes]);
+    assert_eq!((whole.0.len(), whole.1.group_mods), (2, 1));
+    for cut in 0..=bytes.len() {
+        let (start, end) = bytes.split_at(cut);
+        assert_eq!(run(&[start, end]), whole, "cut at {cut}");
+    }
+    assert_eq!(run(&bytes.chunks(1).collect::<Vec<_>>()), whole);
+}
+
+#[test]
+fn a_length_that_no_message_can_have_ends_the_connection_after_what_came_before() {
+    for pieces in [1, 3, 100] {
+        let mut agent = Agent::new(Tables::new(Arc::new(Book::default())));
+        let mut out = BytesMut::new();
+        let mut bytes = edit(FlowEdit::AddFlow(flow(0, 1, 1))).message().to_vec();
+        bytes.extend_from_slice(&[6, 2, 0, 7, 0, 0, 0, 0]);
+        let ended = bytes.chunks(pieces).try_for_each(|piece| agent.handle(piece, &mut out));
+        assert!(ended.is_err());
+        assert_eq!((agent.flows(), agent.tally.messages), (1, 1));
+    }
+}
+
+#[test]
+fn a_bundle_of_many_sheets_names_the_message_that_is_refused() {
+    let mut bundle = Bundle::default();
+    assert_eq!(bundle.last_xid(), None);
+    let edit = edit(FlowEdit::AddGroup(group(1..3)));
+    for number in 0..5_000 {
+        bundle.add(Xid(number + 7), Change::Group(Box::new(edit.clone())));
+    }
+    assert_eq!((bundle.changes().count(), bundle.last_xid()), (5_000, Some(Xid(5_006))));
+    assert_eq!([0, 2_047, 2_048, 4_999].map(|place| bundle.xid(place).0), [7, 2_054, 2_055, 5_006]);
+}
+
 #[test]
 fn a_bundle_with_a_refused_bucket_changes_nothing() {
     let book = Arc::new(Book::default());
@@ -214,13 +320,20 @@ fn a_bundle_with_a_refused_bucket_changes_nothing() {
     assert_eq!(tables.commit(&changes(&book, &[insert(1)])), Err((0, refusal::UNKNOWN_GROUP)));
     tables.commit(&changes(&book, &[FlowEdit::AddGroup(group(1..3)), insert(3), remove(1)])).unwrap();
     let expected = group(2..4);
-    assert_eq!(tables.groups().collect::<Vec<_>>(), [&expected]);
+    assert_eq!(tables.groups(), std::slice::from_ref(&expected));
     let refused = [FlowEdit::AddFlow(flow(0, 1, 1)), insert(4), insert(3)];
     assert_eq!(tables.commit(&changes(&book, &refused)), Err((2, refusal::BUCKET_EXISTS)));
     assert_eq!(tables.commit(&changes(&book, &[remove(9)])), Err((0, refusal::UNKNOWN_BUCKET)));
-    assert_eq!((tables.groups().collect::<Vec<_>>(), tables.flows(TableId::ALL).count()), (vec![&expected], 0));
+    let undone = [insert(4), remove(2), FlowEdit::DeleteGroup(GroupId(1)), FlowEdit::AddGroup(group(7..9)), remove(2)];
+    assert_eq!(tables.commit(&changes(&book, &undone)), Err((4, refusal::UNKNOWN_BUCKET)));
+    let other = Group { id: GroupId(2), ..group(1..2) };
+    assert_eq!(
+        tables.commit(&changes(&book, &[FlowEdit::AddGroup(other), remove(9)])),
+        Err((1, refusal::UNKNOWN_BUCKET))
+    );
+    assert_eq!((tables.groups(), tables.flows(TableId::ALL).count()), (vec![expected], 0));
     tables.commit(&changes(&book, &[FlowEdit::DeleteGroup(GroupId(1))])).unwrap();
-    assert_eq!(tables.groups().count(), 0);
+    assert_eq!(tables.groups().len(), 0);
 }
 
 #[test]
