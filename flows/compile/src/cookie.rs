@@ -128,12 +128,14 @@ purposes! {
     Unchecked = 29, Port, "sources not checked (port security is off)";
     /// Questions of a port for its own address.
     OwnAddress = 30, Port, "questions for its own address (duplicate detection)";
-    /// The answer to ARP requests.
+    /// A router's answer to ARP requests.
     ArpAnswer = 31, Port, "ARP answer";
-    /// The answer to neighbour solicitations.
+    /// A router's answer to neighbour solicitations.
     NdAnswer = 32, Port, "neighbour advertisement answer";
-    /// The answer to duplicate address detection.
+    /// A router's answer to duplicate address detection.
     DadAnswer = 33, Port, "duplicate address answer";
+    /// Who has an address.
+    Neighbour = 34, Port, "its address, for ARP, neighbour discovery and routers";
     /// The port that has a link-layer address.
     Mac = 40, Port, "destination address";
     /// Broadcast and multicast of a network.
@@ -172,8 +174,6 @@ purposes! {
     ExtraRoute = 64, Router, "extra route";
     /// The largest packet of a network.
     Mtu = 65, Network, "largest packet";
-    /// Who has an address.
-    NextHop = 66, Port, "next hop";
     /// Another router has an address.
     NextRouter = 67, Port, "next hop is a router";
     /// A rule allows the packet.
@@ -277,6 +277,8 @@ reasons! {
     ForeignConnection = 28, "reply in a connection of other ports";
     /// Neighbour discovery, or what a DHCP server says, for a router.
     LinkOnly = 29, "a message about a link for a router";
+    /// No port has the address; the asking table decides.
+    NoPort = 30, "no port has the address";
 }
 
 /// A cookie, taken apart.

@@ -168,6 +168,7 @@ pub(crate) mod icmp {
 
 /// ICMPv6 types (RFC 4443, RFC 4861, RFC 2710, RFC 3810).
 pub(crate) mod icmpv6 {
+    use std::net::Ipv6Addr;
     use weir_openflow::{Field, Match};
 
     pub(crate) const ECHO_REQUEST: u8 = 128;
@@ -201,6 +202,11 @@ pub(crate) mod icmpv6 {
     pub(crate) const OVERRIDE: u128 = 0x2000_0000;
     /// The option that carries the target's link-layer address.
     pub(crate) const TARGET_LINK_LAYER_OPTION: u128 = 2;
+
+    /// Every host of a link.
+    pub(crate) const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+    /// The link-layer address of [`ALL_NODES`] (RFC 2464, section 7).
+    pub(crate) const ALL_NODES_MAC: u128 = 0x3333_0000_0001;
 
     /// Matches ICMPv6 messages of a type.
     pub(crate) fn of(kind: u8) -> Match {

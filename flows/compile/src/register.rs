@@ -135,7 +135,7 @@ pub const NETWORK_KEY: Register<NetworkKey> = Register::new("network", Field::Me
 /// The port that sent the packet; 0 when it came from the tunnel.
 pub const SOURCE_PORT: Register<PortKey> = Register::new("source_port", Field::Reg0, 0, 32);
 
-/// The port that is to get the packet.
+/// The port that is to get the packet, or that has the address that a question asks for.
 pub const DESTINATION_PORT: Register<PortKey> = Register::new("destination_port", Field::Reg1, 0, 32);
 
 /// The bits of the destination that a port key can have.
@@ -288,10 +288,10 @@ pub const ZONE: Register<Zone> = Register::new("zone", Field::Reg14, 16, 16);
 /// The router that the packet is in.
 pub const ROUTER: Register<RouterKey> = Register::new("router", Field::Reg7, 0, 32);
 
-/// The IPv4 address that the packet goes to next.
+/// The IPv4 address that the packet goes to next, or that an ARP request asks for.
 pub const NEXT_HOP_V4: Register<Ipv4Addr> = Register::new("next_hop", Field::Reg8, 0, 32);
 
-/// The IPv6 address that the packet goes to next.
+/// The IPv6 address that the packet goes to next, or that a neighbour solicitation asks for.
 pub const NEXT_HOP_V6: Register<Ipv6Addr> = Register::new("next_hop", Field::Xxreg2, 0, 128);
 
 /// The network by which the packet came to the router that it is in. The whole register.
@@ -434,7 +434,7 @@ pub const REGISTERS: &[RegisterUse] = &[
         name: DESTINATION_PORT.name,
         bits: DESTINATION_PORT.bits,
         bridge: Some(Bridge::Integration),
-        meaning: "Key of the port that is to get the packet.",
+        meaning: "Key of the port that is to get the packet, or that has the address that it asks for.",
     },
     RegisterUse {
         name: FROM_TUNNEL.name,
@@ -596,13 +596,13 @@ pub const REGISTERS: &[RegisterUse] = &[
         name: NEXT_HOP_V4.name,
         bits: NEXT_HOP_V4.bits,
         bridge: Some(Bridge::Integration),
-        meaning: "The IPv4 address that the packet goes to next.",
+        meaning: "The IPv4 address that the packet goes to next, or that it asks for.",
     },
     RegisterUse {
         name: NEXT_HOP_V6.name,
         bits: NEXT_HOP_V6.bits,
         bridge: Some(Bridge::Integration),
-        meaning: "The IPv6 address that the packet goes to next.",
+        meaning: "The IPv6 address that the packet goes to next, or that it asks for.",
     },
     RegisterUse {
         name: OUTGOING_MAC.name,

@@ -22,7 +22,7 @@ pub enum Unit {
     PortTunnel(PortKey),
     /// A link-layer address of a network and every port that claims it.
     Mac(NetworkKey, MacAddress),
-    /// Answers to ARP requests and neighbour solicitations for a port's addresses.
+    /// A port by its addresses, as ARP requests, neighbour solicitations and routers ask for it.
     Neighbour(PortKey),
     /// What a port may send.
     Admission(PortKey),
@@ -42,8 +42,6 @@ pub enum Unit {
     Routes(RouterKey),
     /// The largest packet that routers may send into a network.
     Mtu(NetworkKey),
-    /// A port as routers see it: who has the next address on the way.
-    NextHop(PortKey),
     /// The rules of a set of security groups.
     Rules(SetKey),
     /// An address that rules of a set know by a remote group or an address group.
@@ -95,7 +93,6 @@ impl Unit {
             | Self::Connected(_)
             | Self::Routes(_)
             | Self::Mtu(_)
-            | Self::NextHop(_)
             | Self::Rules(_)
             | Self::Remote(..)
             | Self::Generation(_) => matches!(bridge, Bridge::Integration),
@@ -128,7 +125,7 @@ impl fmt::Display for Unit {
             Self::FloodMember(network, host) => write!(f, "flood of network {network} to host {host}"),
             Self::PortTunnel(port) => write!(f, "tunnel to port {port}"),
             Self::Mac(network, mac) => write!(f, "{mac} of network {network}"),
-            Self::Neighbour(port) => write!(f, "neighbour answers for port {port}"),
+            Self::Neighbour(port) => write!(f, "addresses of port {port}"),
             Self::Admission(port) => write!(f, "admission of port {port}"),
             Self::Vif(port) => write!(f, "vif of port {port}"),
             Self::Zone(host, network) => write!(f, "zone of network {network} on host {host}"),
@@ -138,7 +135,6 @@ impl fmt::Display for Unit {
             Self::Connected(port) => write!(f, "subnets of router interface {port}"),
             Self::Routes(router) => write!(f, "routes of router {router}"),
             Self::Mtu(network) => write!(f, "mtu of network {network}"),
-            Self::NextHop(port) => write!(f, "next hop {port}"),
             Self::Rules(set) => write!(f, "rules of set {set}"),
             Self::Remote(set, address) => write!(f, "{address} as remote of set {set}"),
             Self::Generation(set) => write!(f, "generation of the rules of set {set}"),

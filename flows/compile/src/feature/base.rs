@@ -1,6 +1,7 @@
 //! What every hypervisor holds, whatever networks there are.
 
 mod policy;
+mod resolution;
 mod routing;
 
 pub(super) use policy::of_port;
@@ -12,13 +13,12 @@ use crate::packet::{dhcp, ethertype, icmpv6, protocol};
 use crate::pipeline::{Miss, SPECS};
 use crate::register::{
     CROSSING, CROSSING_NETWORK, CROSSING_PORT, Crossing, DESTINATION_PORT_KEY, FROM_TUNNEL, LOCAL_ONLY, MULTICAST,
-    NETWORK_KEY, OF_ROUTER,
+    NETWORK_KEY,
 };
 use crate::{Circle, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
-use std::net::Ipv6Addr;
 use weir_model::{PortKey, Topology};
-use weir_openflow::{Action, Field, Match, PortNo};
+use weir_openflow::{Action, Field, Match, Subfield};
 
 /// Table misses, refusals and the crossing between the bridges.
 pub(super) struct Base;
@@ -57,7 +57,7 @@ impl Feature for Base {
         classify(sink);
         guard(sink);
         unspecified(sink);
-        nd_answer(sink);
+        resolution::build(sink);
         let to_group = Match::new().eth_multicast();
         let group = [MULTICAST.load(true)];
         sink.lead(Table::Forward, Priority::Exception, to_group, step(), group, Table::Zone);
@@ -77,6 +77,12 @@ impl Feature for Base {
 
 fn step() -> Tag {
     Tag::of(Purpose::Step, Object::Nothing)
+}
+
+/// Swaps two fields.
+fn swap(one: Field, other: Field) -> [Action; 4] {
+    let (one, other) = (Subfield::whole(one), Subfield::whole(other));
+    [Action::Push(one), Action::Push(other), Action::Pop(one), Action::Pop(other)]
 }
 
 fn classify(sink: &mut Sink) {
@@ -119,24 +125,6 @@ fn unspecified(sink: &mut Sink) {
     sink.lead(Table::Unspecified, Priority::Object, router, step(), [], Table::Services);
     for kind in [icmpv6::MLD_REPORT, icmpv6::MLD_DONE, icmpv6::MLD2_REPORT] {
         sink.lead(Table::Unspecified, Priority::Object, icmpv6::of(kind), step(), [], Table::Forward);
-    }
-}
-
-fn nd_answer(sink: &mut Sink) {
-    let back = Action::output(PortNo::IN_PORT);
-    for (router, flag) in [(false, 0), (true, icmpv6::ROUTER)] {
-        let advertisement = || OF_ROUTER.on(icmpv6::of(icmpv6::NEIGHBOUR_ADVERTISEMENT), router);
-        // Who detects duplicates has no address to answer to, and put no option into the packet that could carry ours.
-        let all_nodes = advertisement().ipv6_dst(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1));
-        let actions = [Action::set(Field::NdReserved, icmpv6::OVERRIDE | flag), back.clone()];
-        sink.end(Table::NdAnswer, Priority::Exception, all_nodes, step(), actions);
-        let actions = [
-            Action::set(Field::NdReserved, icmpv6::SOLICITED | icmpv6::OVERRIDE | flag),
-            Action::set(Field::NdOptionsType, icmpv6::TARGET_LINK_LAYER_OPTION),
-            Action::copy(Field::EthSrc, Field::NdTll),
-            back.clone(),
-        ];
-        sink.end(Table::NdAnswer, Priority::Object, advertisement(), step(), actions);
     }
 }
 

@@ -68,12 +68,9 @@ impl Unit {
             Self::Neighbour(_) => &responder::Responder,
             Self::Mac(..) => &switching::Switching,
             Self::Services(_) => &services::Services,
-            Self::Interface(_)
-            | Self::RouterAddress(_)
-            | Self::Connected(_)
-            | Self::Routes(_)
-            | Self::Mtu(_)
-            | Self::NextHop(_) => &routing::Routing,
+            Self::Interface(_) | Self::RouterAddress(_) | Self::Connected(_) | Self::Routes(_) | Self::Mtu(_) => {
+                &routing::Routing
+            }
             Self::Zone(..) => &zone::Zones,
             Self::Rules(_) | Self::Remote(..) | Self::Generation(_) => &security::Security,
             Self::Flood(_) | Self::FloodMember(..) => &flood::Broadcast,

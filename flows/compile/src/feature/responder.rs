@@ -1,22 +1,22 @@
-//! Answers ARP requests and neighbour solicitations where they are asked.
+//! Says where addresses are: where ARP requests and neighbour solicitations are asked, and to routers.
 
 use super::{Bound, Feature, ports_of};
 use crate::cookie::Object;
 use crate::packet::{arp, icmpv6};
-use crate::register::{NETWORK, OF_ROUTER};
+use crate::register::{DESTINATION_PORT, NETWORK, NEXT_HOP_V4, NEXT_HOP_V6, OF_ROUTER};
 use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use weir_model::{MacAddress, NetworkKey, PortKey, Topology};
-use weir_openflow::{Action, Field, PortNo};
+use weir_model::{MacAddress, NetworkKey, Topology};
+use weir_openflow::{Action, Field, Match, PortNo};
 
-/// Answers for the fixed addresses of bound ports. Addresses of unbound ports, such as virtual addresses that other
-/// ports hold by address pairs, must be asked for by flooding.
+/// The fixed addresses of bound ports, each in one flow for all who ask. Addresses of unbound ports, such as virtual
+/// addresses that other ports hold by address pairs, must be asked for by flooding.
 pub(super) struct Responder;
 
 impl Feature for Responder {
     fn tables(&self) -> &'static [Table] {
-        &[Table::Arp, Table::Nd]
+        &[Table::ResolveV4, Table::ResolveV6]
     }
 
     fn dirty(&self, touched: &Touched<'_>, units: &mut BTreeSet<Unit>) {
@@ -24,7 +24,7 @@ impl Feature for Responder {
     }
 
     fn of_circle(&self, circle: Circle, topology: &Topology, units: &mut Vec<Unit>) {
-        if let Circle::Network(key) = circle {
+        if let Circle::Near(key) = circle {
             units.extend(ports_of(key, topology).map(|port| Unit::Neighbour(port.key)));
         }
     }
@@ -35,37 +35,35 @@ impl Feature for Responder {
         if !port.admin_state_up || port.mac_address.is_multicast() {
             return;
         }
-        let mut answers = Answers::of_port(key, network.key, port.mac_address, sink);
+        let tag = Tag::of(Purpose::Neighbour, Object::Port(key));
         for fixed in &port.fixed_ips {
-            answers.address(fixed.ip_address);
+            let (table, matching) = match fixed.ip_address {
+                IpAddr::V4(address) => (Table::ResolveV4, NEXT_HOP_V4.on(Match::new(), address)),
+                IpAddr::V6(address) => (Table::ResolveV6, NEXT_HOP_V6.on(Match::new(), address)),
+            };
+            // The packet itself takes the address to who asked: routers send it there, answers have it from there.
+            let found = [Action::set(Field::EthDst, port.mac_address.to_u64().into()), DESTINATION_PORT.load(key)];
+            sink.end(table, Priority::Object, NETWORK.on(matching, network.key), tag, found);
         }
     }
 
     fn scope(&self, unit: Unit, topology: &Topology) -> Scope {
         let Unit::Neighbour(key) = unit else { return Scope::Nobody };
-        Bound::by_key(key, topology).map_or(Scope::Nobody, |bound| Scope::Network(bound.network.key))
+        Bound::by_key(key, topology).map_or(Scope::Nobody, |bound| Scope::Near(bound.network.key))
     }
 }
 
-/// Answers about one link-layer address of a network.
+/// Answers about a link-layer address of a network that no port has: a router's or a DHCP server's.
 pub(super) struct Answers<'a> {
     /// Whose answers they are: to ARP requests, to neighbour solicitations, to look-outs for duplicates.
     pub(super) tags: [Tag; 3],
     pub(super) network: NetworkKey,
     pub(super) mac: MacAddress,
-    /// Whether the address is a router's, as hosts want to be told.
-    pub(super) router: bool,
     pub(super) sink: &'a mut Sink,
 }
 
-impl<'a> Answers<'a> {
-    /// Answers about a port.
-    pub(super) fn of_port(key: PortKey, network: NetworkKey, mac: MacAddress, sink: &'a mut Sink) -> Self {
-        let purposes = [Purpose::ArpAnswer, Purpose::NdAnswer, Purpose::DadAnswer];
-        Self { tags: purposes.map(|purpose| Tag::of(purpose, Object::Port(key))), network, mac, router: false, sink }
-    }
-
-    /// Answers about an address of either version.
+impl Answers<'_> {
+    /// Answers about an address of a router, of either version.
     pub(super) fn address(&mut self, address: IpAddr) {
         match address {
             IpAddr::V4(address) => self.ipv4(address),
@@ -93,16 +91,16 @@ impl<'a> Answers<'a> {
     /// when the flow matches advertisements, and this one matches solicitations. The hop limit stays as the asker set
     /// it, so that a forged one is as worthless in the answer.
     fn ipv6(&mut self, address: Ipv6Addr) {
-        let all_nodes = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
         let question = icmpv6::of(icmpv6::NEIGHBOUR_SOLICITATION).with(Field::NdTarget, address.into());
         let question = NETWORK.on(question, self.network);
         let answer = [
             Action::set(Field::EthSrc, self.mac.to_u64().into()),
             Action::copy(Field::NdTarget, Field::Ipv6Src),
             Action::set(Field::Icmpv6Type, icmpv6::NEIGHBOUR_ADVERTISEMENT.into()),
+            OF_ROUTER.load(true),
         ];
-        let answer = answer.into_iter().chain(self.router.then(|| OF_ROUTER.load(true)));
-        let to_all = [Action::set(Field::EthDst, 0x3333_0000_0001), Action::set(Field::Ipv6Dst, all_nodes.into())];
+        let to_all =
+            [Action::set(Field::EthDst, icmpv6::ALL_NODES_MAC), Action::set(Field::Ipv6Dst, icmpv6::ALL_NODES.into())];
         let actions = to_all.into_iter().chain(answer.clone());
         let detection = question.clone().ipv6_src(Ipv6Addr::UNSPECIFIED);
         self.sink.lead(Table::Nd, Priority::Exception, detection, self.tags[2], actions, Table::NdAnswer);

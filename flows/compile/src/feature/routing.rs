@@ -1,13 +1,13 @@
 //! Distributed routing: on the sender's hypervisor a packet goes from its gateway's link-layer address by the longest
 //! prefix to the next address on the way and to the port that has it, and is then delivered as any other.
 
+use super::Feature;
 use super::responder::Answers;
-use super::{Bound, Feature, ports_of};
 use crate::cookie::Object;
 use crate::packet::ethertype;
 use crate::register::{
     ARRIVAL, ARRIVAL_KEY, DESTINATION_PORT, FROM_TUNNEL, NETWORK, NETWORK_KEY, NEXT_HOP_V4, NEXT_HOP_V6, OUTGOING_MAC,
-    ROUTED, ROUTER, TOO_BIG,
+    ROUTER, TOO_BIG,
 };
 use crate::{Circle, Priority, Purpose, Reason, Scope, Sink, Table, Tag, Touched, Unit};
 use ipnet::IpNet;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use weir_model::{Change, Network, NetworkId, Port, PortKey, Router, Topology};
-use weir_openflow::{Action, Field, Match, Subfield};
+use weir_openflow::{Action, Field, Match};
 
 /// Routers.
 pub(super) struct Routing;
@@ -71,9 +71,6 @@ impl Feature for Routing {
             _ => {}
         }
         for (port, topology) in touched.ports() {
-            if is_routed(port.network_id, topology) {
-                units.insert(Unit::NextHop(port.key));
-            }
             let Some(router) = topology.router_of(port) else { continue };
             units.extend(of_interface(port.key));
             units.insert(Unit::Routes(router.key));
@@ -81,9 +78,6 @@ impl Feature for Routing {
             units.insert(Unit::Mtu(network.key));
             let smaller = neighbours(network.id, topology).filter(|other| other.mtu < network.mtu);
             units.extend(smaller.map(|other| Unit::Mtu(other.key)));
-            if is_routed(network.id, touched.old) != is_routed(network.id, touched.new) {
-                units.extend(topology.ports_of(network.id).map(|port| Unit::NextHop(port.key)));
-            }
         }
     }
 
@@ -95,12 +89,11 @@ impl Feature for Routing {
                 units.extend(ports.map(|port| Unit::Interface(port.key)));
             }
             Circle::Near(key) => {
-                if topology.network_by_key(key).is_some_and(|network| is_routed(network.id, topology)) {
+                let network = topology.network_by_key(key).filter(|network| is_routed(network.id, topology));
+                if let Some(network) = network {
                     units.push(Unit::Mtu(key));
-                    let interface = |port: &Port| topology.router_of(port).is_some();
-                    units.extend(ports_of(key, topology).map(|port| {
-                        if interface(port) { Unit::RouterAddress(port.key) } else { Unit::NextHop(port.key) }
-                    }));
+                    let ports = topology.interfaces_on(network.id);
+                    units.extend(ports.map(|port| Unit::RouterAddress(port.key)));
                 }
             }
             Circle::Router(key) => {
@@ -141,11 +134,6 @@ impl Feature for Routing {
                     mtu(network, topology, sink);
                 }
             }
-            Unit::NextHop(key) => {
-                if let Some(bound) = Bound::by_key(key, topology) {
-                    next_hop(&bound, sink);
-                }
-            }
             _ => {}
         }
     }
@@ -165,10 +153,6 @@ impl Feature for Routing {
             Unit::Mtu(key) => {
                 let network = topology.network_by_key(key).filter(|network| is_routed(network.id, topology));
                 network.map_or(Scope::Nobody, |network| Scope::Near(network.key))
-            }
-            Unit::NextHop(key) => {
-                let bound = Bound::by_key(key, topology).filter(|bound| is_routed(bound.network.id, topology));
-                bound.map_or(Scope::Nobody, |bound| Scope::Near(bound.network.key))
             }
             _ => Scope::Nobody,
         }
@@ -213,8 +197,9 @@ impl<'a> Interface<'a> {
     fn in_network(&self, sink: &mut Sink) {
         let Self { port, router, network } = self;
         let addresses = port.fixed_ips.iter().map(|fixed| fixed.ip_address);
-        let mut answers = Answers::of_port(port.key, network.key, port.mac_address, sink);
-        answers.router = true;
+        let purposes = [Purpose::ArpAnswer, Purpose::NdAnswer, Purpose::DadAnswer];
+        let tags = purposes.map(|purpose| Tag::of(purpose, Object::Port(port.key)));
+        let mut answers = Answers { tags, network: network.key, mac: port.mac_address, sink };
         for address in addresses.chain([IpAddr::V6(port.mac_address.link_local())]) {
             answers.address(address);
         }
@@ -317,25 +302,6 @@ fn mtu(network: &Arc<Network>, topology: &Topology, sink: &mut Sink) {
     let tag = Tag::of(Purpose::Mtu, Object::Network(network.key));
     let matching = NETWORK.on(Match::new(), network.key);
     sink.lead(Table::Mtu, Priority::Object, matching, tag, measure, Table::Oversize);
-}
-
-fn next_hop(bound: &Bound<'_>, sink: &mut Sink) {
-    let Bound { port, network, .. } = bound;
-    if !port.admin_state_up || port.mac_address.is_multicast() {
-        return;
-    }
-    let tag = Tag::of(Purpose::NextHop, Object::Port(port.key));
-    for fixed in &port.fixed_ips {
-        let on = [
-            Action::dec_ttl(),
-            Action::Move { src: OUTGOING_MAC.bits(), dst: Subfield::whole(Field::EthSrc) },
-            Action::set(Field::EthDst, port.mac_address.to_u64().into()),
-            DESTINATION_PORT.load(port.key),
-            ROUTED.load(true),
-        ];
-        let matching = NETWORK.on(next(fixed.ip_address), network.key);
-        sink.lead(Table::Neighbour, Priority::Object, matching, tag, on, Table::Destination);
-    }
 }
 
 /// Matches packets to a prefix.

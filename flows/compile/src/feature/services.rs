@@ -72,7 +72,7 @@ impl Feature for Services {
         }
         for server in servers {
             let tag = Tag::of(Purpose::DhcpServer, Object::Network(key));
-            Answers { tags: [tag; 3], network: key, mac: MacAddress::SERVICE, router: false, sink }.ipv4(server);
+            Answers { tags: [tag; 3], network: key, mac: MacAddress::SERVICE, sink }.ipv4(server);
         }
         let routed = topology
             .interfaces_on(network.id)

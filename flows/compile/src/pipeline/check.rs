@@ -214,7 +214,11 @@ mod tests {
                 }
                 // Packets from the tunnel have the source port 0, as registers are by themselves.
                 set.extend(spec.sets.iter().copied());
-                ways.extend(spec.next.iter().chain(spec.visits).map(|next| (*next, set.clone())));
+                ways.extend(spec.visits.iter().map(|visited| (*visited, set.clone())));
+                // What a lookup did not set is 0, which tells whoever asked that nothing was found.
+                let looked_up = spec.visits.iter().flat_map(|visited| reached(*visited));
+                set.extend(looked_up.flat_map(|table| table.spec().sets).copied());
+                ways.extend(spec.next.iter().map(|next| (*next, set.clone())));
             }
         }
     }

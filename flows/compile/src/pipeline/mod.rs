@@ -33,10 +33,16 @@ pub enum Table {
     Arp,
     /// br-int: neighbour solicitations.
     Nd,
+    /// br-int: answers what was asked about a port's address.
+    Reply,
     /// br-int: completes a neighbour advertisement and sends it.
     NdAnswer,
     /// br-int: what Weir answers for the network.
     Services,
+    /// br-int: which port has an IPv4 address.
+    ResolveV4,
+    /// br-int: which port has an IPv6 address.
+    ResolveV6,
     /// br-int: which port or router has the destination address.
     Forward,
     /// br-int: whether a router gets the packet itself or may pass it on.
@@ -51,6 +57,8 @@ pub enum Table {
     Neighbour,
     /// br-int: on to another router.
     Hop,
+    /// br-int: on to the port that is next on the way.
+    Resolved,
     /// br-int: whether the destination port is plugged here.
     Destination,
     /// br-int: where connections with other networks and hypervisors are tracked.

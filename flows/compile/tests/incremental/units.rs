@@ -59,6 +59,35 @@ fn a_port_rebuilds_its_own_units_only() {
     assert!(tunnel[0].recipients.iter().eq([cloud.host("host2")]), "only the other host needs the way to the port");
 }
 
+/// What the largest clouds are made of: each port with IPv4 and IPv6, on a hypervisor that has others of its network.
+#[test]
+fn a_port_costs_another_hypervisor_a_flow_for_each_address_and_two_for_the_port() {
+    for routed in [false, true] {
+        let mut cloud = cloud();
+        cloud.command(Command::CreateRouters(vec![NewRouter::new(router_id(1), project())]));
+        for number in 1..=2 {
+            let cidr = format!("fd00:{number}::/64").parse().expect("a prefix");
+            let subnet = NewSubnet::new(subnet_id(100 + number), network_id(number), project(), cidr);
+            cloud.command(Command::CreateSubnets(vec![subnet]));
+            if routed {
+                let interface = NewInterface::Subnet { subnet: subnet_id(100 + number), port: port_id(100 + number) };
+                cloud.command(Command::AddRouterInterface { id: router_id(1), interface });
+            }
+        }
+        let applied = cloud.command(create_port(4, 1, Some(1)));
+        let flows = |host: &str| {
+            let own =
+                |delta: &&Delta| delta.recipients.contains(cloud.host(host)) && !matches!(delta.unit, Unit::Remote(..));
+            let edits = applied.deltas.iter().filter(own).flat_map(|delta| delta.edits.iter());
+            edits.count()
+        };
+        assert_eq!(flows("host2"), 4, "two addresses, the link-layer address and the tunnel");
+        let away = if routed { 3 } else { 0 };
+        assert_eq!(flows("host3"), away, "routers send by addresses, so the link-layer address is not needed");
+        cloud.check();
+    }
+}
+
 #[test]
 fn what_makes_no_flows_rebuilds_nothing() {
     let mut cloud = cloud();
@@ -243,7 +272,6 @@ fn an_interface_more_rebuilds_as_much_whatever_the_router_has() {
             Unit::Interface(port)
             | Unit::RouterAddress(port)
             | Unit::Connected(port)
-            | Unit::NextHop(port)
             | Unit::Neighbour(port)
             | Unit::Admission(port)
             | Unit::PortTunnel(port)

@@ -1,9 +1,9 @@
 //! What every router does alike.
 
-use super::step;
+use super::{step, swap};
 use crate::cookie::Object;
 use crate::packet::{dhcp, ethertype, icmp, icmpv6, protocol};
-use crate::register::{HOPS, PUNT, Punt, TOO_BIG};
+use crate::register::{DESTINATION_PORT, HOPS, NO_PORT, OUTGOING_MAC, PUNT, Punt, ROUTED, TOO_BIG};
 use crate::{Priority, Reason, Sink, Table};
 use std::net::Ipv6Addr;
 use weir_openflow::{Action, Field, Match, PortNo, Subfield};
@@ -22,8 +22,8 @@ pub(super) fn build(sink: &mut Sink) {
             punt(sink, Table::Router, Priority::Fallback, spent, Punt::TimeExceeded);
         }
         punt(sink, Table::Route, Priority::Fallback, packet.clone(), Punt::NoRoute);
-        punt(sink, Table::Neighbour, Priority::Fallback, packet, Punt::HostUnreachable);
     }
+    to_port(sink);
     for matching in unroutable() {
         sink.refuse(Table::Router, Priority::Object, matching, Reason::Unroutable, Object::Nothing);
     }
@@ -58,6 +58,24 @@ fn unroutable() -> Vec<Match> {
     ]
 }
 
+/// On to the port that has the next address. Until one is found the packet stays as the sender knows it: nobody but the
+/// controller gets it if there is none.
+fn to_port(sink: &mut Sink) {
+    let nobody = DESTINATION_PORT.on(Match::new(), NO_PORT);
+    punt(sink, Table::Resolved, Priority::Exception, nobody, Punt::HostUnreachable);
+    for (ethertype, resolve) in [(ethertype::IPV4, Table::ResolveV4), (ethertype::IPV6, Table::ResolveV6)] {
+        let packet = Match::new().eth_type(ethertype);
+        let look_up = [Action::resubmit(resolve.id())];
+        sink.lead(Table::Neighbour, Priority::Fallback, packet.clone(), step(), look_up, Table::Resolved);
+        let on = [
+            Action::dec_ttl(),
+            Action::Move { src: OUTGOING_MAC.bits(), dst: Subfield::whole(Field::EthSrc) },
+            ROUTED.load(true),
+        ];
+        sink.lead(Table::Resolved, Priority::Object, packet, step(), on, Table::Destination);
+    }
+}
+
 fn punt(sink: &mut Sink, table: Table, priority: Priority, matching: Match, question: Punt) {
     sink.lead(table, priority, matching, step(), [PUNT.load(question)], Table::Punt);
 }
@@ -75,9 +93,4 @@ fn echo(sink: &mut Sink) {
         let actions: Vec<_> = swaps.chain(turned).collect();
         sink.end(Table::Answer, Priority::Object, request.with(code, 0), step(), actions);
     }
-}
-
-fn swap(one: Field, other: Field) -> [Action; 4] {
-    let (one, other) = (Subfield::whole(one), Subfield::whole(other));
-    [Action::Push(one), Action::Push(other), Action::Pop(one), Action::Pop(other)]
 }

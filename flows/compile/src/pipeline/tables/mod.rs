@@ -3,6 +3,7 @@
 mod delivery;
 mod field;
 mod policy;
+mod resolution;
 mod routing;
 mod sender;
 mod tunnel;
@@ -31,8 +32,11 @@ pub const SPECS: &[TableSpec] = &[
     sender::ND_ADMISSION,
     sender::ARP,
     sender::ND,
+    sender::REPLY,
     sender::ND_ANSWER,
     sender::SERVICES,
+    resolution::RESOLVE_V4,
+    resolution::RESOLVE_V6,
     routing::FORWARD,
     routing::ROUTER,
     routing::ROUTE,
@@ -40,6 +44,7 @@ pub const SPECS: &[TableSpec] = &[
     routing::OVERSIZE,
     routing::NEIGHBOUR,
     routing::HOP,
+    routing::RESOLVED,
     policy::DESTINATION,
     policy::ZONE,
     policy::TRACK,
