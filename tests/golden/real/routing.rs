@@ -142,3 +142,30 @@ fn addresses_of_a_link_stay_on_it() {
     assert!(stage.reaches(&answered, "tap1"), "{}", answered.told);
     assert!(answered.left().contains(&format!("ipv6_src={of_gateway},ipv6_dst={own}")), "{}", answered.told);
 }
+
+/// Hypervisors know the addresses of the networks that they route to, but tell them to nobody who is not in there.
+#[test]
+fn questions_are_about_the_asking_ports_own_network() {
+    let stage = Stage::of("routed_two_networks");
+    let gateway = stage.mac("10.0.0.1");
+    let arp = |to: &str| {
+        format!("{WEB},arp,dl_dst={to},arp_op=1,arp_spa=10.0.0.11,arp_tpa=10.0.1.12,arp_sha=aa:00:00:00:00:01")
+    };
+    let solicitation = |to: &str, target: &str| {
+        format!(
+            "{WEB},icmp6,dl_dst={to},ipv6_src=fd00:a::11,ipv6_dst={target},nw_ttl=255,icmpv6_type=135,icmpv6_code=0,\
+             nd_target={target},nd_sll=aa:00:00:00:00:01"
+        )
+    };
+    for question in [arp("ff:ff:ff:ff:ff:ff"), solicitation("33:33:ff:00:00:12", "fd00:b::12")] {
+        let trace = stage.trace(&question, "");
+        assert!(["tap1", "tap2"].iter().all(|tap| !stage.reaches(&trace, tap)), "{}", trace.told);
+    }
+    for question in [arp(&gateway), solicitation(&gateway, "fd00:b::12")] {
+        let trace = stage.trace(&question, "");
+        assert!(trace.drops(), "no router passes a question on: {}", trace.told);
+    }
+    let held = stage.trace(&solicitation("33:33:ff:00:00:01", "fd00:a::1"), "");
+    assert!(stage.reaches(&held, "tap1"), "{}", held.told);
+    assert_eq!(held.end().matches("icmpv6(type=136").count(), 1, "the router answers once: {}", held.told);
+}

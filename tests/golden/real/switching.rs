@@ -101,3 +101,27 @@ fn questions_are_answered_where_they_are_asked() {
     assert!(!own.contains("icmpv6(type=136"), "nobody but the asker has it: {own}");
     assert_ne!(own, "drop");
 }
+
+#[test]
+fn what_no_bound_port_has_everyone_is_asked_for() {
+    let stage = Stage::with("dual_stack", &["port idle blue ip=10.0.0.14,fd00::14"]);
+    let arp = format!(
+        "in_port=tap1,arp,{WEB},dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1,arp_spa=10.0.0.11,arp_tpa=10.0.0.14,\
+         arp_sha=aa:00:00:00:00:01"
+    );
+    let detection = format!(
+        "in_port=tap1,icmp6,{WEB},dl_dst=33:33:ff:00:00:14,ipv6_src=::,ipv6_dst=ff02::1:ff00:14,nw_ttl=255,\
+         icmpv6_type=135,icmpv6_code=0,nd_target=fd00::14"
+    );
+    let solicitation = neighbour(135, "fd00::14", "nd_sll=aa:00:00:00:00:01");
+    for (question, asked) in [
+        (arp, "dl_dst=ff:ff:ff:ff:ff:ff"),
+        (detection, "dl_dst=33:33:ff:00:00:14"),
+        (solicitation, "dl_dst=33:33:00:00:00:01"),
+    ] {
+        let trace = stage.trace(&question, "");
+        assert!(stage.reaches(&trace, "tap2") && !stage.reaches(&trace, "tap1"), "{}", trace.told);
+        assert!(trace.told.contains("set_field:192.0.2.2->tun_dst"), "{}", trace.told);
+        assert!(trace.left().contains(asked), "the question stays as it was: {}", trace.told);
+    }
+}
