@@ -143,9 +143,11 @@ impl World {
         Monitor::begin(self.controller.metrics)
     }
 
-    /// How long to wait between two looks: a look at a thousand hypervisors costs the controller some milliseconds.
-    fn glance(&self) -> Duration {
-        Duration::from_millis(if self.hypervisors.len() > 200 { 100 } else { 10 })
+    /// How long to wait until the next look: one at a thousand hypervisors costs the controller some milliseconds, and
+    /// nobody wants to know a long time to less than a hundredth.
+    fn glance(&self, since: Instant) -> Duration {
+        let least = Duration::from_millis(if self.hypervisors.len() > 200 { 100 } else { 10 });
+        least.max(since.elapsed() / 100)
     }
 
     /// Waits until there were so many `inspections`, every switch was seen to hold what it should, and every port is
@@ -157,7 +159,7 @@ impl World {
             if start.elapsed() > PATIENCE {
                 return Err(format!("{what}: some ports stay DOWN").into());
             }
-            self.pause(self.glance())?;
+            self.pause(self.glance(start))?;
         }
         Ok(())
     }
@@ -201,7 +203,7 @@ impl World {
             if start.elapsed() > PATIENCE {
                 return Err(format!("{what}: {} of {wanted} switches hold what they should", settled.len()).into());
             }
-            self.pause(self.glance())?;
+            self.pause(self.glance(start))?;
         }
     }
 

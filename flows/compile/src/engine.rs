@@ -38,7 +38,7 @@ pub struct Holding<'a> {
     shared: &'a mut BTreeMap<Circle, Kept>,
     host: HostKey,
     bridge: Bridge,
-    circles: BTreeSet<Circle>,
+    circles: Vec<Circle>,
     local: EditRun,
 }
 
@@ -234,12 +234,13 @@ impl Engine {
         }
     }
 
-    /// What a bridge of a hypervisor must hold; nothing for one that is not known.
+    /// What a bridge of a hypervisor must hold; nothing for one that is not known. `topology` must be the one that the
+    /// engine was loaded from or followed to.
     ///
     /// What is shared with others is not looked up unit by unit: it is all that is kept for the hypervisor's circles.
     pub fn holding(&mut self, host: HostKey, bridge: Bridge, topology: &Topology) -> Holding<'_> {
         let hypervisor = topology.hypervisor_by_key(host);
-        let circles = hypervisor.map(|hypervisor| Circle::of(hypervisor, topology)).unwrap_or_default();
+        let circles = self.roster.circles_of(host).collect();
         let local = hypervisor.map(|hypervisor| encoded_locally(hypervisor, bridge, topology)).unwrap_or_default();
         Holding { shared: &mut self.shared, host, bridge, circles, local }
     }

@@ -70,9 +70,13 @@ impl PartialEq for Recipients {
 
 impl Eq for Recipients {}
 
-/// The members of every circle; lists are shared with the deltas made of them.
+/// The members of every circle, and the circles of every hypervisor.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Roster(BTreeMap<Circle, Arc<[HostKey]>>);
+pub(crate) struct Roster {
+    /// Lists are shared with the deltas made of them.
+    members: BTreeMap<Circle, Arc<[HostKey]>>,
+    circles: BTreeMap<HostKey, BTreeSet<Circle>>,
+}
 
 /// One circle before and after a commit.
 #[derive(Clone, Debug)]
@@ -181,13 +185,26 @@ impl Moves {
 impl Roster {
     /// The members of every circle of a topology.
     pub(crate) fn of(topology: &Topology) -> Self {
-        let circles = Circle::all(topology).map(|circle| (circle, circle.members(topology)));
-        let inhabited = circles.filter(|(_, hosts)| !hosts.is_empty());
-        Self(inhabited.map(|(circle, hosts)| (circle, hosts.into_iter().collect())).collect())
+        let mut roster = Self::default();
+        for circle in Circle::all(topology) {
+            let hosts = circle.members(topology);
+            for host in &hosts {
+                roster.circles.entry(*host).or_default().insert(circle);
+            }
+            if !hosts.is_empty() {
+                roster.members.insert(circle, hosts.into_iter().collect());
+            }
+        }
+        roster
     }
 
     fn hosts(&self, circle: Circle) -> Arc<[HostKey]> {
-        self.0.get(&circle).cloned().unwrap_or_default()
+        self.members.get(&circle).cloned().unwrap_or_default()
+    }
+
+    /// The circles that a hypervisor is in.
+    pub(crate) fn circles_of(&self, host: HostKey) -> impl Iterator<Item = Circle> {
+        self.circles.get(&host).into_iter().flatten().copied()
     }
 
     /// Follows what changed and tells who came and went.
@@ -250,10 +267,21 @@ impl Roster {
 
     fn take(&mut self, circle: Circle, shift: Option<Shift>, shifts: &mut Shifts) {
         let Some(shift) = shift else { return };
+        for host in &shift.left {
+            if let Some(circles) = self.circles.get_mut(host) {
+                circles.remove(&circle);
+                if circles.is_empty() {
+                    self.circles.remove(host);
+                }
+            }
+        }
+        for host in &shift.joined {
+            self.circles.entry(*host).or_default().insert(circle);
+        }
         if shift.after.is_empty() {
-            self.0.remove(&circle);
+            self.members.remove(&circle);
         } else {
-            self.0.insert(circle, shift.after.clone());
+            self.members.insert(circle, shift.after.clone());
         }
         shifts.0.insert(circle, shift);
     }

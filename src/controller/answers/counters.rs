@@ -25,9 +25,12 @@ impl Tally {
         Arc::clone(&self.strangers)
     }
 
-    /// The counters of a hypervisor. Those of hypervisors that have been forgotten go.
+    /// The counters of a hypervisor. With a new one, those of hypervisors that have been forgotten go.
     pub(super) fn of(&self, host: &HostName, topology: &Topology) -> Arc<Counters> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counters) = hosts.get(host) {
+            return Arc::clone(counters);
+        }
         hosts.retain(|name, _| topology.hypervisor(name).is_some());
         Arc::clone(hosts.entry(host.clone()).or_default())
     }
