@@ -16,8 +16,8 @@ use weir_openflow::message::{
     SwitchConfig, SwitchDesc, TableDesc, TableStats,
 };
 use weir_openflow::{
-    Action, Band, Bucket, BucketId, Cookie, DatapathId, Field, Flow, FlowEdit, FlowFlags, FlowKey, Frame, Group,
-    GroupId, GroupKind, Match, Meter, MeterFlags, MeterId, PortNo, Selection, TableId, Xid, split_frame,
+    Action, Band, Bucket, BucketId, Cookie, DatapathId, EncodedEdit, Field, Flow, FlowEdit, FlowFlags, FlowKey, Frame,
+    Group, GroupId, GroupKind, Match, Meter, MeterFlags, MeterId, PortNo, Selection, TableId, Xid, split_frame,
 };
 
 fn data(most: usize) -> impl Strategy<Value = Bytes> {
@@ -485,6 +485,12 @@ fn encode(xid: Xid, message: &Message) -> BytesMut {
 }
 
 proptest! {
+    #[test]
+    fn edits_of_one_piece_are_as_those_of_many(edits in vec(edit(), 0..12)) {
+        let one_by_one: Result<Vec<_>, _> = edits.iter().map(EncodedEdit::encode).collect();
+        prop_assert_eq!(EncodedEdit::encode_all(&edits), one_by_one);
+    }
+
     #[test]
     fn a_message_comes_back_as_it_was(xid in any::<u32>(), message in message()) {
         let bytes = encode(Xid(xid), &message);

@@ -31,11 +31,9 @@ pub struct Delta {
     pub can_wait: bool,
 }
 
-/// Encodes what a unit consists of, additions all, in one piece of memory.
-pub(crate) fn encode(edits: &[FlowEdit]) -> Arc<[EncodedEdit]> {
-    let mut encoded: Vec<_> = edits.iter().map(encoded).collect();
-    gather(&mut encoded, 0..edits.len());
-    encoded.into()
+/// Encodes what units consist of, additions all, in one piece of memory.
+pub(crate) fn encode<'a>(edits: impl IntoIterator<Item = &'a FlowEdit>) -> Vec<EncodedEdit> {
+    EncodedEdit::encode_all(edits).expect("the number of ports that claim an address is bounded, and so is every flow")
 }
 
 /// Moves the messages of edits into one piece of memory, those at these places first.

@@ -293,9 +293,9 @@ fn local_units(hypervisor: &Hypervisor, topology: &Topology) -> Vec<Unit> {
 
 /// What nobody but a hypervisor holds, encoded.
 fn encoded_locally(hypervisor: &Hypervisor, bridge: Bridge, topology: &Topology) -> EditRun {
-    let units = local_units(hypervisor, topology).into_iter().filter(move |unit| unit.concerns(bridge));
-    let edits: Vec<_> = units.flat_map(|unit| encode(unit.build(topology).edits(bridge)).to_vec()).collect();
-    edits.into()
+    let units = local_units(hypervisor, topology).into_iter().filter(|unit| unit.concerns(bridge));
+    let built: Vec<Sink> = units.map(|unit| unit.build(topology)).collect();
+    encode(built.iter().flat_map(|sink| sink.edits(bridge))).into()
 }
 
 /// Everything that a bridge of a hypervisor must hold.

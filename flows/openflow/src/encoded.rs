@@ -96,15 +96,36 @@ impl EncodedEdit {
     /// When the edit does not fit into one message.
     pub fn encode(edit: &FlowEdit) -> Result<Self, TooLong> {
         let mut out = BytesMut::with_capacity(192);
-        match edit {
-            FlowEdit::AddFlow(flow) => Self::put(&mut out, |out| put_flow_mod(out, flow), FLOW_MOD)?,
-            FlowEdit::DeleteFlow(key) => Self::put(&mut out, |out| put_flow_delete(out, key), FLOW_MOD)?,
-            FlowEdit::AddMeter(_) | FlowEdit::DeleteMeter(_) => {
-                Self::put(&mut out, |out| put_meter_mod(out, edit), METER_MOD)?;
-            }
-            _ => Self::put(&mut out, |out| put_group_mod(out, edit), GROUP_MOD)?,
-        }
+        Self::put_edit(&mut out, edit)?;
         Ok(Self::new(out.freeze()))
+    }
+
+    /// Encodes edits as one message each, one after the other in one piece of memory.
+    ///
+    /// # Errors
+    /// When an edit does not fit into one message.
+    pub fn encode_all<'a>(edits: impl IntoIterator<Item = &'a FlowEdit>) -> Result<Vec<Self>, TooLong> {
+        let mut out = BytesMut::new();
+        let mut ends = Vec::new();
+        for edit in edits {
+            Self::put_edit(&mut out, edit)?;
+            ends.push(out.len());
+        }
+        // A copy has no room to spare, as what is kept for long should not.
+        let messages = Bytes::copy_from_slice(&out);
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        Ok(starts.zip(&ends).map(|(start, end)| Self::new(messages.slice(start..*end))).collect())
+    }
+
+    fn put_edit(out: &mut BytesMut, edit: &FlowEdit) -> Result<(), TooLong> {
+        match edit {
+            FlowEdit::AddFlow(flow) => Self::put(out, |out| put_flow_mod(out, flow), FLOW_MOD),
+            FlowEdit::DeleteFlow(key) => Self::put(out, |out| put_flow_delete(out, key), FLOW_MOD),
+            FlowEdit::AddMeter(_) | FlowEdit::DeleteMeter(_) => {
+                Self::put(out, |out| put_meter_mod(out, edit), METER_MOD)
+            }
+            _ => Self::put(out, |out| put_group_mod(out, edit), GROUP_MOD),
+        }
     }
 
     /// A message that is long enough for what its kind has.
