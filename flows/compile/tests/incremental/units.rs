@@ -197,6 +197,43 @@ fn rules_that_no_port_is_held_to_any_more_may_go_later_and_nothing_else_may() {
 }
 
 #[test]
+fn a_rule_rebuilds_addresses_only_if_it_says_something_new_of_them() {
+    let mut cloud = cloud();
+    let set = cloud.topology.set_of(cloud.topology.port(port_id(1)).expect("the port is there")).expect("a set");
+    let (set, group) = (set.key, *set.groups.first().expect("the default group"));
+    let mut add = |number, direction| {
+        let applied = cloud.command(Command::CreateSecurityGroupRules(vec![NewSecurityGroupRule {
+            id: rule_id(number),
+            security_group_id: group,
+            project_id: project(),
+            description: None,
+            direction,
+            ethertype: Ethertype::V4,
+            protocol: Some(Protocol { number: 6, word: "tcp".to_owned() }),
+            port_range_min: Some(80),
+            port_range_max: Some(80),
+            remote: Remote::Group(group),
+        }]));
+        cloud.check();
+        applied.rebuilt
+    };
+    // The group's own rules name its members already, as those that send.
+    assert_eq!(add(1, Direction::Ingress), [Unit::Rules(set)]);
+    let rebuilt = add(2, Direction::Egress);
+    assert!(rebuilt.iter().any(|unit| matches!(unit, Unit::Remote(of, _) if *of == set)), "{rebuilt:?}");
+    assert_eq!(
+        cloud
+            .command(Command::DeleteSecurityGroupRule { id: rule_id(1), if_revision: None })
+            .rebuilt
+            .iter()
+            .filter(|unit| matches!(unit, Unit::Remote(..)))
+            .count(),
+        0
+    );
+    cloud.check();
+}
+
+#[test]
 fn an_endpoint_that_moves_is_followed_everywhere() {
     let mut cloud = cloud();
     let applied = cloud.command(hypervisor(2, 77));

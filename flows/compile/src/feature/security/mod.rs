@@ -18,7 +18,7 @@ use crate::{Circle, Priority, Purpose, Scope, Sink, Table, Tag, Touched, Unit};
 use ipnet::IpNet;
 use rule::{Half, Halves, conjunction, half_of};
 use std::collections::{BTreeMap, BTreeSet};
-use weir_model::{Change, Direction, Port, Remote, SecurityGroupRule, SecuritySet, SetKey, Topology};
+use weir_model::{Change, Direction, Ethertype, Port, Remote, SecurityGroupRule, SecuritySet, SetKey, Topology};
 use weir_openflow::{Action, Field, Match};
 
 /// Security groups.
@@ -48,9 +48,11 @@ impl Feature for Security {
                 for topology in sides {
                     for set in topology.sets_of_group(rule.security_group_id) {
                         units.insert(Unit::Rules(set.key));
-                        units.extend(
-                            addresses(rule, topology).into_iter().map(|address| Unit::Remote(set.key, address)),
-                        );
+                        // Another rule may say the same of the addresses, of which there may be thousands.
+                        if named(set, touched.old) != named(set, touched.new) {
+                            let addresses = addresses(rule, topology).into_iter();
+                            units.extend(addresses.map(|address| Unit::Remote(set.key, address)));
+                        }
                     }
                 }
             }
@@ -151,6 +153,13 @@ fn wholes(address: IpNet) -> impl Iterator<Item = IpNet> {
     std::iter::once(address).chain(address.supernet().filter(|whole| whole.prefix_len() == 0))
 }
 
+/// What the rules of a set say of remote groups and address groups: all that their addresses depend on.
+fn named(set: &SecuritySet, topology: &Topology) -> BTreeMap<(Direction, Ethertype, Half), Remote> {
+    let named =
+        |rule: &SecurityGroupRule| Some(((rule.direction, rule.ethertype, half_of(rule, topology)?), rule.remote));
+    rules_of(set, topology).filter_map(named).collect()
+}
+
 /// The addresses by which rules of a set know remote sides, some perhaps twice.
 fn remotes<'a>(set: &'a SecuritySet, topology: &'a Topology) -> impl Iterator<Item = IpNet> + 'a {
     let named: BTreeMap<Remote, &SecurityGroupRule> = rules_of(set, topology).map(|rule| (rule.remote, rule)).collect();
@@ -221,8 +230,8 @@ fn rules(set: &SecuritySet, topology: &Topology, sink: &mut Sink) {
 /// The other half of conjunctions: an address, and the groups that it is in.
 fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sink) {
     let mut halves = Halves::default();
-    for rule in rules_of(set, topology) {
-        let is_in = match rule.remote {
+    for ((direction, ethertype, half), remote) in named(set, topology) {
+        let is_in = match remote {
             Remote::Group(group) => wholes(address).any(|whole| topology.is_address_of_group(group, whole)),
             Remote::Addresses(group) => {
                 let group = topology.address_group(group);
@@ -230,12 +239,12 @@ fn remote(set: &SecuritySet, address: IpNet, topology: &Topology, sink: &mut Sin
             }
             Remote::Anybody | Remote::Prefix(_) => false,
         };
-        let Some(half) = half_of(rule, topology).filter(|_| is_in && view::version(address) == rule.ethertype) else {
+        if !is_in || view::version(address) != ethertype {
             continue;
-        };
+        }
         // What begins a connection has the addresses that the connection has: one flow does for both views.
         let view = if topology.is_stateful(set) { View::Connection } else { View::Packet };
-        halves.add(view.remote(rule.direction, address, asked_of(set.key, rule.direction)), half, half.address());
+        halves.add(view.remote(direction, address, asked_of(set.key, direction)), half, half.address());
     }
     halves.build(2, sink);
 }
