@@ -88,6 +88,9 @@ pub struct SwitchReport {
     pub acknowledged_revision: u64,
     /// Flows that it holds.
     pub flows: u64,
+    /// When it was last read back and compared with what it should hold, in seconds since the Unix epoch; `None` if it
+    /// was taken at the word of its seal since the controller started.
+    pub compared_at: Option<u64>,
     /// Its newest error; `None` when there was none since it connected.
     pub last_error: Option<String>,
 }

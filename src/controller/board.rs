@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use weir_compile::Bridge;
-use weir_model::{HostName, Liveness, PortId};
+use weir_model::{HostName, Liveness, PortId, Timestamp};
 
 /// Where the controller posts how far the hypervisors are.
 #[derive(Clone, Debug, Default)]
@@ -97,6 +97,7 @@ fn report_switch(bridge: Bridge, link: &SwitchLink) -> SwitchReport {
         wanted_revision: link.wanted.0,
         acknowledged_revision: link.acknowledged.unwrap_or_default().0,
         flows: link.flows,
+        compared_at: link.compared_at.map(Timestamp::seconds),
         last_error: link.last_error.clone(),
     }
 }

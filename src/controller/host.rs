@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use weir_compile::Bridge;
-use weir_model::{HostName, PortId, Revision, Vif};
+use weir_model::{HostName, PortId, Revision, Timestamp, Vif};
 use weir_openflow::PortNo;
 use weir_openflow::message::{Port, PortReason, PortStatus};
 use weir_ovsdb::{Fact, HostFact, InterfaceFact};
@@ -55,6 +55,10 @@ pub(super) struct SwitchLink {
     pub(super) acknowledged: Option<Revision>,
     /// It was told to compare itself with a revision and edits since then are sent.
     pub(super) following: bool,
+    /// The revision that it is being compared with.
+    pub(super) comparing: Option<Revision>,
+    /// When a comparison came to its end last, whether the connection is the same or not.
+    pub(super) compared_at: Option<Timestamp>,
     pub(super) flows: u64,
     pub(super) last_error: Option<String>,
 }
@@ -167,6 +171,7 @@ impl SwitchLink {
             ),
             wanted: self.wanted,
             confirmed: self.confirmed,
+            compared_at: self.compared_at,
             flows: self.flows,
             ..Self::default()
         };
@@ -206,7 +211,10 @@ impl SwitchLink {
     }
 
     /// It holds everything of a revision; after a comparison in routine that may be a later one than it had to reach.
-    pub(super) fn acknowledge(&mut self, revision: Revision) {
+    pub(super) fn acknowledge(&mut self, revision: Revision, at: Timestamp) {
+        if self.comparing.take_if(|compared| *compared <= revision).is_some() {
+            self.compared_at = Some(at);
+        }
         self.acknowledged = Some(revision);
         self.wanted = self.wanted.max(revision);
         self.confirm(revision);

@@ -80,11 +80,6 @@ impl Progress {
         settled
     }
 
-    /// Whether the port waits.
-    pub fn is_waiting(&self, port: PortId) -> bool {
-        self.places.contains_key(&port)
-    }
-
     /// The waiting ports by network and by the revision that they wait for.
     pub fn waiting(&self) -> impl Iterator<Item = (NetworkId, Revision, &BTreeSet<PortId>)> {
         let networks = self.waiting.iter();
@@ -158,7 +153,7 @@ mod tests {
                     }
                 }
                 for n in 0..8 {
-                    prop_assert_eq!(progress.is_waiting(port(n)), plain.contains_key(&port(n)));
+                    prop_assert_eq!(progress.places.contains_key(&port(n)), plain.contains_key(&port(n)));
                 }
                 let told: BTreeMap<_, _> = progress
                     .waiting()

@@ -89,7 +89,7 @@ impl Controller {
                     self.plug(batch, &switch.host, at);
                 }
             }
-            (SwitchEvent::Acknowledged { revision }, Some(switch)) => self.acknowledged(&switch, revision),
+            (SwitchEvent::Acknowledged { revision }, Some(switch)) => self.acknowledged(&switch, revision, at),
             (SwitchEvent::Repaired(repair), Some(switch)) => {
                 self.counts.repaired();
                 tracing::info!(host = %switch.host, bridge = %switch.bridge, "brought in line: {repair}");
@@ -191,11 +191,11 @@ impl Controller {
         }
     }
 
-    fn acknowledged(&mut self, switch: &SwitchId, revision: u64) {
+    fn acknowledged(&mut self, switch: &SwitchId, revision: u64, at: Timestamp) {
         let revision = Revision(revision);
         let Some(host) = self.hosts.get_mut(&switch.host) else { return };
         let link = host.switch_mut(switch.bridge);
-        link.acknowledge(revision);
+        link.acknowledge(revision, at);
         self.counts.acknowledged();
         if let Some(since) = link.behind_since.take_if(|_| revision >= link.wanted) {
             self.counts.caught_up(self.now.duration_since(since));
@@ -242,6 +242,10 @@ impl Controller {
                 link.want(revision, revision);
                 link.behind_since.get_or_insert(self.now);
             }
+            link.comparing = match &order {
+                Order::Desired(desired) => Some(Revision(desired.revision)),
+                _ => None,
+            };
             link.following = link.order(order);
             if !link.following {
                 self.comparisons.finish(&switch, self.now);

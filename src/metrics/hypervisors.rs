@@ -69,16 +69,19 @@ impl Collector for Hypervisors {
         };
         put("hypervisors", "Hypervisors, by whether all their sessions are up", liveness(&hosts))?;
         put("sessions", "Sessions of hypervisors, by protocol and state", sessions(&hosts))?;
-        let (mut lag, mut flows) = (Vec::new(), Vec::new());
+        let (mut lag, mut flows, mut compared) = (Vec::new(), Vec::new(), Vec::new());
         for host in &hosts {
             for switch in &host.switches {
                 let labels = vec![("host", host.name.to_string()), ("bridge", switch.bridge.clone())];
                 let behind = switch.wanted_revision.saturating_sub(switch.acknowledged_revision);
                 lag.push((labels.clone(), behind));
+                compared.extend(switch.compared_at.map(|at| (labels.clone(), at)));
                 flows.push((labels, switch.flows));
             }
         }
         put("switch_lag_revisions", "Revisions that a switch has yet to acknowledge", Lines(lag))?;
-        put("switch_flows", "Flows that a switch says it holds", Lines(flows))
+        put("switch_flows", "Flows that a switch says it holds", Lines(flows))?;
+        let help = "When a switch was last read back and compared with what it should hold; none if it was not yet";
+        put("switch_compared_timestamp_seconds", help, Lines(compared))
     }
 }

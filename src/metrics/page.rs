@@ -81,6 +81,7 @@ mod tests {
                 wanted_revision: 12,
                 acknowledged_revision: acknowledged,
                 flows: 90,
+                compared_at: (bridge == "br-int").then_some(1_700_000_000),
                 last_error: None,
             };
             vec![HostReport {
@@ -122,6 +123,7 @@ mod tests {
             "weir_sessions{protocol=\"openflow\",state=\"up\"} 2",
             "weir_switch_lag_revisions{host=\"h\\\"1\",bridge=\"br-tun\"} 3",
             "weir_switch_flows{host=\"h\\\"1\",bridge=\"br-int\"} 90",
+            "weir_switch_compared_timestamp_seconds{host=\"h\\\"1\",bridge=\"br-int\"} 1700000000",
             "weir_packet_ins_total{outcome=\"not answered\",what=\"the port asks too often\"} 3",
             "weir_packet_outs_total{kind=\"announcement\"} 2",
             "weir_log_lines_lost_total 4",

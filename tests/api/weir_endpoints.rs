@@ -23,6 +23,7 @@ fn hosts_are_reported() {
             wanted_revision: 9,
             acknowledged_revision: 8,
             flows: 70,
+            compared_at: Some(1_700_000_000),
             last_error: Some("OFPFMFC_TABLE_FULL".to_owned()),
         }],
         answers: AnswerReport {
@@ -36,7 +37,7 @@ fn hosts_are_reported() {
     let host = json!({
         "name": "compute-1", "system_id": "s1", "encap_ip": "192.0.2.1", "liveness": "alive", "ovsdb": "up",
         "switches": [{"bridge": "br-int", "openflow": "synchronizing", "wanted_revision": 9,
-            "acknowledged_revision": 8, "flows": 70, "last_error": "OFPFMFC_TABLE_FULL"}],
+            "acknowledged_revision": 8, "flows": 70, "compared_at": 1_700_000_000, "last_error": "OFPFMFC_TABLE_FULL"}],
         "answers": {"answered": {"dhcpv4": 4}, "silent": {}, "advertised": 0, "announced": 0, "limited": 2, "dropped": 0,
             "foreign": 0, "unreadable": 0},
         "last_error": null, "since": 12,

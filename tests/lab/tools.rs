@@ -73,6 +73,8 @@ fn metrics_tell_of_sessions_flows_and_requests() -> Tested {
     assert_eq!(value("weir_sessions{protocol=\"ovsdb\",state=\"up\"}")?, 2.0);
     assert_eq!(value("weir_hypervisors{state=\"alive\"}")?, 2.0);
     assert_eq!(value("weir_switch_lag_revisions{host=\"h1\",bridge=\"br-int\"}")?, 0.0);
+    let year = 365.0 * 86_400.0;
+    assert!(value("weir_switch_compared_timestamp_seconds{host=\"h1\",bridge=\"br-int\"}")? > 50.0 * year);
     assert!(value("weir_comparisons_total")? >= 4.0 && value("weir_acknowledgements_total")? >= 4.0);
     assert!(value("weir_edits_total")? > 10.0 && value("weir_units_rebuilt_total")? > 5.0);
     assert!(value("weir_switch_behind_seconds_count")? >= 4.0 && value("weir_store_commit_seconds_count")? > 1.0);
