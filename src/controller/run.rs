@@ -192,8 +192,18 @@ pub async fn start(config: &Config, losses: Losses) -> Result<Started, StartErro
     }
     let told = (Instant::now(), answers.counts());
     let lives = Lives::default();
-    let running =
-        Running { controller, writer, snapshot, board, posted: Instant::now(), post_after: POST, lives, answers, told };
+    let running = Running {
+        controller,
+        writer,
+        snapshot,
+        board,
+        posted: Instant::now(),
+        unposted: false,
+        post_after: POST,
+        lives,
+        answers,
+        told,
+    };
     let queues = Queues { events: event_queue, commands: command_queue, dumps: dump_queue };
     let ended = tokio::spawn(async move {
         running.run(queues, stopped).await;
@@ -306,6 +316,8 @@ struct Running {
     snapshot: Arc<ArcSwap<Topology>>,
     board: Board,
     posted: Instant,
+    /// Something happened since then.
+    unposted: bool,
     post_after: Duration,
     lives: Lives,
     answers: Answers,
@@ -325,6 +337,11 @@ impl Running {
                 _ = queues.commands.recv_many(&mut commands, BATCH_MAX) => {}
                 Some(request) = queues.dumps.recv() => self.controller.dump(request),
                 _ = tick.tick() => ticked = true,
+                // What happened last is to be seen as soon as it may, even if nothing happens for a while.
+                () = tokio::time::sleep_until((self.posted + self.post_after).into()), if self.unposted => {
+                    self.post();
+                    continue;
+                }
                 _ = stopped.wait_for(|stop| *stop) => break,
             }
             // What came meanwhile on the other queues shares the durable commit.
@@ -356,6 +373,7 @@ impl Running {
             for dump in self.controller.take_dumps() {
                 put_into_words(dump, self.snapshot.load_full());
             }
+            self.unposted = true;
             if self.posted.elapsed() >= self.post_after {
                 self.post();
             }
@@ -372,6 +390,7 @@ impl Running {
         posted.put_answers(|host| self.answers.counts_of(host).into());
         self.board.post(posted);
         self.posted = Instant::now();
+        self.unposted = false;
         self.post_after = POST.max(begun.elapsed() * POST_SHARE);
     }
 
