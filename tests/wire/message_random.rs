@@ -487,7 +487,7 @@ fn encode(xid: Xid, message: &Message) -> BytesMut {
 proptest! {
     #[test]
     fn edits_of_one_piece_are_as_those_of_many(edits in vec(edit(), 0..12)) {
-        let one_by_one: Result<Vec<_>, _> = edits.iter().map(EncodedEdit::encode).collect();
+        let one_by_one: Result<std::sync::Arc<[_]>, _> = edits.iter().map(EncodedEdit::encode).collect();
         prop_assert_eq!(EncodedEdit::encode_all(&edits), one_by_one);
     }
 

@@ -32,7 +32,7 @@ pub struct Delta {
 }
 
 /// Encodes what units consist of, additions all, in one piece of memory.
-pub(crate) fn encode<'a>(edits: impl IntoIterator<Item = &'a FlowEdit>) -> Vec<EncodedEdit> {
+pub(crate) fn encode<'a>(edits: impl IntoIterator<Item = &'a FlowEdit>) -> Arc<[EncodedEdit]> {
     EncodedEdit::encode_all(edits).expect("the number of ports that claim an address is bounded, and so is every flow")
 }
 

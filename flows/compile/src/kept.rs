@@ -33,7 +33,7 @@ struct Digests([Digest; 2]);
 
 impl Encoded {
     pub(crate) fn of(sink: &Sink, except: Option<HostKey>) -> Self {
-        Self { edits: Bridge::ALL.map(|bridge| encode(sink.edits(bridge)).into()), except }
+        Self { edits: Bridge::ALL.map(|bridge| encode(sink.edits(bridge))), except }
     }
 
     pub(crate) const fn edits(&self, bridge: Bridge) -> &Arc<[EncodedEdit]> {

@@ -4,6 +4,7 @@ use crate::message::BundleAdd;
 use crate::wire::{put_delete_head, put_flow_delete, put_flow_mod, put_group_mod, put_meter_mod};
 use crate::{BucketId, Cookie, FlowEdit, GroupId, MAX_MESSAGE_LEN, MeterId, Phase, RawKey, TableId};
 use bytes::{BufMut, Bytes, BytesMut};
+use std::sync::Arc;
 
 /// A flow-mod, group-mod or meter-mod as it travels: the whole message, its xid left to whoever sends it.
 ///
@@ -57,6 +58,9 @@ mod at {
     pub(super) const METER: usize = 12;
 }
 
+/// As long as most flow-mods are, or longer.
+const USUAL_LENGTH: usize = 192;
+
 const FLOW_MOD: u8 = 14;
 const GROUP_MOD: u8 = 15;
 const METER_MOD: u8 = 29;
@@ -95,7 +99,7 @@ impl EncodedEdit {
     /// # Errors
     /// When the edit does not fit into one message.
     pub fn encode(edit: &FlowEdit) -> Result<Self, TooLong> {
-        let mut out = BytesMut::with_capacity(192);
+        let mut out = BytesMut::with_capacity(USUAL_LENGTH);
         Self::put_edit(&mut out, edit)?;
         Ok(Self::new(out.freeze()))
     }
@@ -104,17 +108,21 @@ impl EncodedEdit {
     ///
     /// # Errors
     /// When an edit does not fit into one message.
-    pub fn encode_all<'a>(edits: impl IntoIterator<Item = &'a FlowEdit>) -> Result<Vec<Self>, TooLong> {
-        let mut out = BytesMut::new();
-        let mut ends = Vec::new();
+    pub fn encode_all<'a>(edits: impl IntoIterator<Item = &'a FlowEdit>) -> Result<Arc<[Self]>, TooLong> {
+        let edits = edits.into_iter();
+        let mut out = BytesMut::with_capacity(edits.size_hint().0 * USUAL_LENGTH);
+        let mut count = 0;
         for edit in edits {
             Self::put_edit(&mut out, edit)?;
-            ends.push(out.len());
+            count += 1;
         }
         // A copy has no room to spare, as what is kept for long should not.
-        let messages = Bytes::copy_from_slice(&out);
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        Ok(starts.zip(&ends).map(|(start, end)| Self::new(messages.slice(start..*end))).collect())
+        let mut rest = Bytes::copy_from_slice(&out);
+        let next = |_| {
+            let length = u16::from_be_bytes([rest[at::LENGTH], rest[at::LENGTH + 1]]);
+            Self::new(rest.split_to(length.into()))
+        };
+        Ok((0..count).map(next).collect())
     }
 
     fn put_edit(out: &mut BytesMut, edit: &FlowEdit) -> Result<(), TooLong> {

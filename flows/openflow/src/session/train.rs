@@ -71,8 +71,8 @@ pub(super) struct BundleTrain {
     xids: BundleXids,
     /// In the order given, shared with whoever wants to know what an error is about.
     edits: Edits,
-    /// How many edits of each [`Kind`] are not sent yet.
-    left: [usize; 3],
+    /// How many meters before the bundle and after it are not sent yet: mostly there are none to look for.
+    left: [usize; 2],
     /// Where the search for the next edit of the step goes on.
     cursor: Cursor,
     step: Step,
@@ -108,10 +108,10 @@ impl Cursor {
 enum Kind {
     /// Before the bundle.
     Meter,
-    /// In the bundle.
-    Bundled,
     /// After the bundle.
     DeadMeter,
+    /// In the bundle.
+    Bundled,
 }
 
 impl Kind {
@@ -144,14 +144,16 @@ pub(super) struct EditTooLong(pub(super) usize);
 
 impl BundleTrain {
     pub(super) fn new(bundle: BundleId, edits: Edits) -> Result<Self, EditTooLong> {
-        let (mut left, mut bytes) = ([0; 3], 0);
+        let (mut left, mut bytes) = ([0; 2], 0);
         for edit in edits.iter() {
             let length = edit.message().len();
             if length + BundleAdd::OVERHEAD > MAX_MESSAGE_LEN {
                 return Err(EditTooLong(length));
             }
             bytes += length;
-            left[Kind::of(edit.phase()) as usize] += 1;
+            if let Some(meters) = left.get_mut(Kind::of(edit.phase()) as usize) {
+                *meters += 1;
+            }
         }
         let xids = BundleXids { base: Xid(0), edits: u32::try_from(edits.len()).unwrap_or(u32::MAX) };
         Ok(Self { bundle, xids, edits, left, cursor: Cursor::default(), step: Step::Meters, bytes })
@@ -208,10 +210,11 @@ impl BundleTrain {
                     self.put_control(out, BundleControlKind::OpenRequest, self.xids.base);
                     self.go_on(Step::Edits);
                 }
-                Step::Edits => match self.next_of(Kind::Bundled, &edits) {
-                    Some((index, edit)) => self.put_add(out, index, edit),
-                    None => self.go_on(Step::Close),
-                },
+                Step::Edits => {
+                    if self.put_adds(out, high_water, &edits) {
+                        self.go_on(Step::Close);
+                    }
+                }
                 Step::Close => {
                     self.put_control(out, BundleControlKind::CloseRequest, self.xids.close());
                     self.go_on(Step::Gate);
@@ -245,7 +248,7 @@ impl BundleTrain {
         self.cursor = Cursor::default();
     }
 
-    /// The next edit of a kind, with its place.
+    /// The next meter of a kind, with its place.
     fn next_of<'a>(&mut self, kind: Kind, edits: &'a Edits) -> Option<(u32, &'a EncodedEdit)> {
         let left = &mut self.left[kind as usize];
         if *left == 0 {
@@ -258,6 +261,25 @@ impl BundleTrain {
                 return Some((place, edit));
             }
         }
+    }
+
+    /// Puts edits of the bundle until `out` holds `high_water` bytes; true if all are put.
+    fn put_adds(&mut self, out: &mut BytesMut, high_water: usize, edits: &Edits) -> bool {
+        while let Some(run) = edits.runs().get(self.cursor.run) {
+            for edit in &run[self.cursor.within..] {
+                if Kind::of(edit.phase()) == Kind::Bundled {
+                    if out.len() >= high_water {
+                        return false;
+                    }
+                    self.put_add(out, self.cursor.place, edit);
+                }
+                self.cursor.within += 1;
+                self.cursor.place += 1;
+            }
+            self.cursor.run += 1;
+            self.cursor.within = 0;
+        }
+        true
     }
 
     fn put_control(&self, out: &mut BytesMut, kind: BundleControlKind, xid: Xid) {
