@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use weir_bench::flows;
 use weir_openflow::session::SessionConfig;
-use weir_openflow::{Cookie, Digest, EditRun, TableId};
+use weir_openflow::{Cookie, Digest, EditRun, EncodedEdit, TableId};
 use weir_reconcile::{Desired, Order, SealPlace, Switch, SwitchConfig, SwitchEvent};
 
 /// Where the switch's seal is.
@@ -87,8 +87,11 @@ fn connected(units: &[EditRun], mut switch: SimulatedSwitch) -> Connected {
     connected
 }
 
+/// Flows by tables, as what hypervisors share is kept.
 fn units(count: usize) -> Vec<EditRun> {
-    vec![flows::encoded(count).expect("the flows are small").into()]
+    let mut edits = flows::encoded(count).expect("the flows are small");
+    edits.sort_by_key(EncodedEdit::table);
+    vec![edits.into()]
 }
 
 fn empty(count: usize) -> Connected {
