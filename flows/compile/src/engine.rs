@@ -57,7 +57,9 @@ impl Holding<'_> {
         let Self { shared, host, bridge, circles, local } = self;
         let mut additions = Vec::new();
         for circle in circles {
-            additions.extend(shared.get_mut(&circle).into_iter().flat_map(|kept| kept.held_by(host, bridge)));
+            if let Some(kept) = shared.get_mut(&circle) {
+                kept.put(host, bridge, &mut additions);
+            }
         }
         additions.push(local);
         additions

@@ -23,8 +23,20 @@ pub(crate) struct Kept {
     digests: Digests,
     /// What hypervisors do not hold of it.
     left_out: BTreeMap<HostKey, Digests>,
-    /// All units in one piece, for each bridge; made when somebody is told all of it, until a unit changes.
-    blocks: [Option<Block>; 2],
+    whole: [Whole; 2],
+}
+
+/// What is given to a hypervisor that is told all that its circles share in a bridge. What keeps changing is not worth a
+/// block each time, which takes as long as there are units.
+#[derive(Clone, Debug, Default)]
+enum Whole {
+    /// The units: nobody was told all since one changed.
+    #[default]
+    Units,
+    /// Somebody was, so that others may follow.
+    Asked,
+    /// All in one piece.
+    Block(Block),
 }
 
 /// A digest for each bridge, in the order of [`Bridge::ALL`].
@@ -68,7 +80,7 @@ impl Kept {
     /// Keeps a unit, in place of what it was.
     pub(crate) fn insert(&mut self, unit: Unit, encoded: Encoded) {
         self.remove(unit);
-        self.blocks = [None, None];
+        self.whole = Default::default();
         let digests = encoded.digests();
         self.digests.change(digests, |digest, by| *digest += by);
         if let Some(host) = encoded.except {
@@ -80,7 +92,7 @@ impl Kept {
     /// Forgets a unit.
     pub(crate) fn remove(&mut self, unit: Unit) {
         let Some(encoded) = self.units.remove(&unit) else { return };
-        self.blocks = [None, None];
+        self.whole = Default::default();
         let digests = encoded.digests();
         self.digests.change(digests, |digest, by| *digest -= by);
         if let Some(host) = encoded.except
@@ -93,10 +105,23 @@ impl Kept {
         }
     }
 
-    /// All that a hypervisor of the circle holds of it in a bridge.
-    pub(crate) fn held_by(&mut self, host: HostKey, bridge: Bridge) -> impl Iterator<Item = EditRun> {
-        let block = &mut self.blocks[bridge.index()];
-        block.get_or_insert_with(|| Block::of(&mut self.units, bridge)).held_by(host)
+    /// Adds all that a hypervisor of the circle holds of it in a bridge.
+    pub(crate) fn put(&mut self, host: HostKey, bridge: Bridge, additions: &mut Vec<EditRun>) {
+        let whole = &mut self.whole[bridge.index()];
+        match whole {
+            Whole::Units => {
+                let held = self.units.values().filter(|encoded| encoded.except != Some(host));
+                let edits = held.map(|encoded| encoded.edits(bridge)).filter(|edits| !edits.is_empty());
+                additions.extend(edits.map(|edits| EditRun::from(Arc::clone(edits))));
+                *whole = Whole::Asked;
+            }
+            Whole::Asked => {
+                let block = Block::of(&mut self.units, bridge);
+                additions.extend(block.held_by(host));
+                *whole = Whole::Block(block);
+            }
+            Whole::Block(block) => additions.extend(block.held_by(host)),
+        }
     }
 
     /// A unit.
