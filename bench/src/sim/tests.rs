@@ -2,7 +2,6 @@
 
 use super::agent::Agent;
 use super::book::Book;
-use super::bundle::Bundle;
 use super::client::plugging;
 use super::counts::{Counts, Tally};
 use super::database::Database;
@@ -297,18 +296,6 @@ fn a_length_that_no_message_can_have_ends_the_connection_after_what_came_before(
         assert!(ended.is_err());
         assert_eq!((agent.flows(), agent.tally.messages), (1, 1));
     }
-}
-
-#[test]
-fn a_bundle_of_many_sheets_names_the_message_that_is_refused() {
-    let mut bundle = Bundle::default();
-    assert_eq!(bundle.last_xid(), None);
-    let edit = edit(FlowEdit::AddGroup(group(1..3)));
-    for number in 0..5_000 {
-        bundle.add(Xid(number + 7), Change::Group(Box::new(edit.clone())));
-    }
-    assert_eq!((bundle.changes().count(), bundle.last_xid()), (5_000, Some(Xid(5_006))));
-    assert_eq!([0, 2_047, 2_048, 4_999].map(|place| bundle.xid(place).0), [7, 2_054, 2_055, 5_006]);
 }
 
 #[test]
