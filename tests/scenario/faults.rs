@@ -12,7 +12,7 @@ use weir_openflow::session::SessionConfig;
 use weir_openflow::{
     Action, Cookie, Digest, EncodedEdit, Field, Flow, FlowEdit, FlowKey, FlowTable, GroupId, Match, PortNo, TableId,
 };
-use weir_reconcile::{Desired, Order, Switch, SwitchConfig, SwitchEvent};
+use weir_reconcile::{Desired, Order, Step, Switch, SwitchConfig, SwitchEvent};
 use weir_sim::generate::{self, Happening};
 use weir_sim::seed::Seed;
 
@@ -348,4 +348,56 @@ fn a_refused_flow_is_named_and_everything_else_goes_on() {
     assert_eq!(refusals[0].cookie, Some(Cookie(0xbad)));
     assert!(refusals[0].edit.contains("77"), "the flow is told in words: {}", refusals[0].edit);
     assert!(sent < 4_000, "{sent} bytes for three flows are a hot loop");
+}
+
+#[test]
+fn a_switch_is_asked_how_many_flows_it_holds_every_five_seconds_at_most() {
+    let hosts = hosts(1);
+    let mut world = World::new(&hosts);
+    let (host, bridge) = (hosts[0].clone(), Bridge::Tunnel);
+    world.cut_switch(&host, bridge);
+    let edit = |number: u64| {
+        let matching = Match::new().with(Field::Reg0, number.into());
+        EncodedEdit::encode(&FlowEdit::AddFlow(Flow::new(TableId(9), 5, matching))).unwrap()
+    };
+    let start = Instant::now();
+    let config = SwitchConfig {
+        session: SessionConfig::default(),
+        audit_interval: Duration::from_secs(60),
+        seal: seal::place(),
+    };
+    let mut switch = Switch::new(config, start);
+    let connection = world.fabric.connect(&host, bridge.name()).unwrap();
+    let mut counts = Vec::new();
+    // A flow more every quarter of a second for twelve seconds, and then nothing.
+    for tick in 0..80 {
+        let now = start + Duration::from_millis(250) * tick as u32;
+        if (4..52).contains(&tick) {
+            let mut step = Step::to(tick);
+            step.push(vec![edit(tick)].into(), Digest::of(&[edit(tick)]));
+            switch.order(now, Order::Apply(vec![step]));
+        }
+        switch.handle_timeout(now);
+        for _ in 0..20 {
+            let mut output = bytes::BytesMut::new();
+            switch.poll_transmit(now, &mut output);
+            world.fabric.handle(&host, bridge.name(), connection, &output).unwrap();
+            switch.handle_bytes(now, &world.fabric.poll_transmit(&host, bridge.name(), connection));
+            while let Some(event) = switch.poll_event(now) {
+                match event {
+                    SwitchEvent::WantsDesired(_) => {
+                        let (additions, digest) = (vec![vec![edit(0)].into()], Digest::of(&[edit(0)]));
+                        switch.order(now, Order::Desired(Desired { revision: 1, additions, digest }));
+                    }
+                    SwitchEvent::Flows(flows) => counts.push((now - start, flows)),
+                    _ => {}
+                }
+            }
+        }
+    }
+    let apart = counts.windows(2).all(|two| two[1].0 - two[0].0 >= Duration::from_secs(5));
+    assert!(apart && (3..=5).contains(&counts.len()), "{counts:?}");
+    let held = world.fabric.host(&host).unwrap().datapath().bridge(bridge.name()).unwrap().content().flows.len();
+    assert_eq!(counts.last().map(|(_, flows)| *flows), Some(held as u64), "{counts:?}");
+    assert!(held >= 49, "the flow at first, the 48 since, and the seal: {held}");
 }
