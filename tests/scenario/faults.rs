@@ -15,6 +15,7 @@ use weir_openflow::{
 use weir_reconcile::{Desired, Order, Step, Switch, SwitchConfig, SwitchEvent};
 use weir_sim::generate::{self, Happening};
 use weir_sim::seed::Seed;
+use weir_sim::switch::agent::ConnectionId;
 
 /// Happenings between two quiet points.
 const QUIET_EVERY: usize = 10;
@@ -295,12 +296,60 @@ fn a_write_that_fails_is_refused_and_forgotten() {
     world.quieten();
 }
 
+/// A bridge that nobody but the test speaks to.
+struct Lone {
+    world: World,
+    host: HostName,
+    switch: Switch,
+    connection: ConnectionId,
+    start: Instant,
+}
+
+impl Lone {
+    const BRIDGE: Bridge = Bridge::Tunnel;
+
+    fn new() -> Self {
+        let hosts = hosts(1);
+        let mut world = World::new(&hosts);
+        let host = hosts[0].clone();
+        world.cut_switch(&host, Self::BRIDGE);
+        let start = Instant::now();
+        let config = SwitchConfig {
+            session: SessionConfig::default(),
+            audit_interval: Duration::from_secs(60),
+            seal: seal::place(),
+        };
+        let connection = world.fabric.connect(&host, Self::BRIDGE.name()).unwrap();
+        Self { world, host, switch: Switch::new(config, start), connection, start }
+    }
+
+    /// Lets time come to `now` and bytes go to and fro; how many the switch was sent.
+    fn run(&mut self, now: Instant, mut take: impl FnMut(&mut Switch, SwitchEvent)) -> usize {
+        let Self { world, host, switch, connection, .. } = self;
+        let mut sent = 0;
+        switch.handle_timeout(now);
+        for _ in 0..20 {
+            let mut output = bytes::BytesMut::new();
+            switch.poll_transmit(now, &mut output);
+            sent += output.len();
+            world.fabric.handle(host, Self::BRIDGE.name(), *connection, &output).unwrap();
+            switch.handle_bytes(now, &world.fabric.poll_transmit(host, Self::BRIDGE.name(), *connection));
+            while let Some(event) = switch.poll_event(now) {
+                take(switch, event);
+            }
+        }
+        sent
+    }
+
+    /// What the bridge holds.
+    fn content(&self) -> FlowTable {
+        self.world.fabric.host(&self.host).unwrap().datapath().bridge(Self::BRIDGE.name()).unwrap().content()
+    }
+}
+
 #[test]
 fn a_refused_flow_is_named_and_everything_else_goes_on() {
-    let hosts = hosts(1);
-    let mut world = World::new(&hosts);
-    let (host, bridge) = (hosts[0].clone(), Bridge::Tunnel);
-    world.cut_switch(&host, bridge);
+    let mut lone = Lone::new();
     let flow = |reg: u128, cookie: u64, action: Action| {
         let matching = Match::new().with(Field::Reg0, reg);
         FlowEdit::AddFlow(Flow::new(TableId(9), 5, matching).cookie(Cookie(cookie)).apply(vec![action]))
@@ -309,38 +358,20 @@ fn a_refused_flow_is_named_and_everything_else_goes_on() {
     let bad = flow(2, 0xbad, Action::Group(GroupId(77)));
     let unit = [&good[0], &bad, &good[1]].map(|edit| EncodedEdit::encode(edit).unwrap());
 
-    let start = Instant::now();
-    let config = SwitchConfig {
-        session: SessionConfig::default(),
-        audit_interval: Duration::from_secs(60),
-        seal: seal::place(),
-    };
-    let mut switch = Switch::new(config, start);
-    let connection = world.fabric.connect(&host, bridge.name()).unwrap();
     let (mut refusals, mut acknowledged, mut sent) = (Vec::new(), Vec::new(), 0);
     for tick in 0..40 {
-        let now = start + Duration::from_millis(250) * tick;
-        switch.handle_timeout(now);
-        for _ in 0..20 {
-            let mut output = bytes::BytesMut::new();
-            switch.poll_transmit(now, &mut output);
-            sent += output.len();
-            world.fabric.handle(&host, bridge.name(), connection, &output).unwrap();
-            switch.handle_bytes(now, &world.fabric.poll_transmit(&host, bridge.name(), connection));
-            while let Some(event) = switch.poll_event(now) {
-                match event {
-                    SwitchEvent::WantsDesired(_) => {
-                        let (additions, digest) = (vec![unit.to_vec().into()], Digest::of(&unit));
-                        switch.order(now, Order::Desired(Desired { revision: 7, additions, digest }));
-                    }
-                    SwitchEvent::Refused(refusal) => refusals.push(refusal),
-                    SwitchEvent::Acknowledged { revision } => acknowledged.push(revision),
-                    _ => {}
-                }
+        let now = lone.start + Duration::from_millis(250) * tick;
+        sent += lone.run(now, |switch, event| match event {
+            SwitchEvent::WantsDesired(_) => {
+                let (additions, digest) = (vec![unit.to_vec().into()], Digest::of(&unit));
+                switch.order(now, Order::Desired(Desired { revision: 7, additions, digest }));
             }
-        }
+            SwitchEvent::Refused(refusal) => refusals.push(refusal),
+            SwitchEvent::Acknowledged { revision } => acknowledged.push(revision),
+            _ => {}
+        });
     }
-    let content = world.fabric.host(&host).unwrap().datapath().bridge(bridge.name()).unwrap().content();
+    let content = lone.content();
     let cookies: Vec<_> = content.flows.values().map(|flow| flow.cookie.0).collect();
     assert_eq!(cookies, [11, 13], "and no seal on what is not all");
     assert_eq!(acknowledged, [7]);
@@ -352,52 +383,33 @@ fn a_refused_flow_is_named_and_everything_else_goes_on() {
 
 #[test]
 fn a_switch_is_asked_how_many_flows_it_holds_every_five_seconds_at_most() {
-    let hosts = hosts(1);
-    let mut world = World::new(&hosts);
-    let (host, bridge) = (hosts[0].clone(), Bridge::Tunnel);
-    world.cut_switch(&host, bridge);
+    let mut lone = Lone::new();
     let edit = |number: u64| {
         let matching = Match::new().with(Field::Reg0, number.into());
         EncodedEdit::encode(&FlowEdit::AddFlow(Flow::new(TableId(9), 5, matching))).unwrap()
     };
-    let start = Instant::now();
-    let config = SwitchConfig {
-        session: SessionConfig::default(),
-        audit_interval: Duration::from_secs(60),
-        seal: seal::place(),
-    };
-    let mut switch = Switch::new(config, start);
-    let connection = world.fabric.connect(&host, bridge.name()).unwrap();
     let mut counts = Vec::new();
     // A flow more every quarter of a second for twelve seconds, and then nothing.
     for tick in 0..80 {
-        let now = start + Duration::from_millis(250) * tick as u32;
+        let now = lone.start + Duration::from_millis(250) * tick as u32;
         if (4..52).contains(&tick) {
             let mut step = Step::to(tick);
             step.push(vec![edit(tick)].into(), Digest::of(&[edit(tick)]));
-            switch.order(now, Order::Apply(vec![step]));
+            lone.switch.order(now, Order::Apply(vec![step]));
         }
-        switch.handle_timeout(now);
-        for _ in 0..20 {
-            let mut output = bytes::BytesMut::new();
-            switch.poll_transmit(now, &mut output);
-            world.fabric.handle(&host, bridge.name(), connection, &output).unwrap();
-            switch.handle_bytes(now, &world.fabric.poll_transmit(&host, bridge.name(), connection));
-            while let Some(event) = switch.poll_event(now) {
-                match event {
-                    SwitchEvent::WantsDesired(_) => {
-                        let (additions, digest) = (vec![vec![edit(0)].into()], Digest::of(&[edit(0)]));
-                        switch.order(now, Order::Desired(Desired { revision: 1, additions, digest }));
-                    }
-                    SwitchEvent::Flows(flows) => counts.push((now - start, flows)),
-                    _ => {}
-                }
+        let since = now - lone.start;
+        lone.run(now, |switch, event| match event {
+            SwitchEvent::WantsDesired(_) => {
+                let (additions, digest) = (vec![vec![edit(0)].into()], Digest::of(&[edit(0)]));
+                switch.order(now, Order::Desired(Desired { revision: 1, additions, digest }));
             }
-        }
+            SwitchEvent::Flows(flows) => counts.push((since, flows)),
+            _ => {}
+        });
     }
     let apart = counts.windows(2).all(|two| two[1].0 - two[0].0 >= Duration::from_secs(5));
     assert!(apart && (3..=5).contains(&counts.len()), "{counts:?}");
-    let held = world.fabric.host(&host).unwrap().datapath().bridge(bridge.name()).unwrap().content().flows.len();
+    let held = lone.content().flows.len();
     assert_eq!(counts.last().map(|(_, flows)| *flows), Some(held as u64), "{counts:?}");
     assert!(held >= 49, "the flow at first, the 48 since, and the seal: {held}");
 }
