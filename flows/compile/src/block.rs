@@ -1,8 +1,8 @@
 //! All that a circle shares in a bridge, in one piece of memory.
 
-use crate::Unit;
 use crate::kept::Encoded;
-use crate::{Bridge, delta};
+use crate::{Bridge, Unit};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use weir_model::HostKey;
@@ -34,7 +34,7 @@ impl Block {
             }
         }
         order.sort_unstable();
-        delta::gather(&mut edits, order.iter().map(|(_, place)| *place));
+        gather(&mut edits, order.iter().map(|(_, place)| *place));
         let mut moved = edits.iter();
         for encoded in units.values_mut() {
             let count = encoded.edits(bridge).len();
@@ -59,5 +59,16 @@ impl Block {
         let starts = std::iter::once(0).chain(left_out.iter().map(|range| range.end));
         let ends = left_out.iter().map(|range| range.start).chain(std::iter::once(self.edits.len()));
         starts.zip(ends).filter(|(start, end)| start < end).map(|(start, end)| self.edits.slice(start..end))
+    }
+}
+
+/// Moves the messages of edits into one piece of memory, those at these places first.
+fn gather(edits: &mut [EncodedEdit], order: impl Iterator<Item = usize> + Clone) {
+    let mut messages = Vec::with_capacity(order.clone().map(|place| edits[place].message().len()).sum());
+    order.clone().for_each(|place| messages.extend_from_slice(edits[place].message()));
+    let mut rest = Bytes::from(messages);
+    for place in order {
+        let message = rest.split_to(edits[place].message().len());
+        edits[place] = EncodedEdit::from_message(message).expect("what was encoded is an edit");
     }
 }

@@ -1,7 +1,6 @@
 //! What a commit changes on switches.
 
 use crate::{Bridge, Recipients, Unit};
-use bytes::Bytes;
 use std::cmp::Ordering;
 use std::sync::Arc;
 use weir_openflow::{Digest, EncodedEdit, FlowEdit};
@@ -34,17 +33,6 @@ pub struct Delta {
 /// Encodes what units consist of, additions all, in one piece of memory.
 pub(crate) fn encode<'a>(edits: impl IntoIterator<Item = &'a FlowEdit>) -> Arc<[EncodedEdit]> {
     EncodedEdit::encode_all(edits).expect("the number of ports that claim an address is bounded, and so is every flow")
-}
-
-/// Moves the messages of edits into one piece of memory, those at these places first.
-pub(crate) fn gather(edits: &mut [EncodedEdit], order: impl Iterator<Item = usize> + Clone) {
-    let mut messages = Vec::with_capacity(order.clone().map(|place| edits[place].message().len()).sum());
-    order.clone().for_each(|place| messages.extend_from_slice(edits[place].message()));
-    let mut rest = Bytes::from(messages);
-    for place in order {
-        let message = rest.split_to(edits[place].message().len());
-        edits[place] = EncodedEdit::from_message(message).expect("what was encoded is an edit");
-    }
 }
 
 fn encoded(edit: &FlowEdit) -> EncodedEdit {
