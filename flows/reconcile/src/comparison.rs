@@ -169,17 +169,17 @@ impl Comparison {
     /// table by table: see [`Pending::take`](crate::pending::Pending::take).
     pub(crate) fn finish(mut self) -> (Edits, Repair) {
         (self.repair.altered, self.repair.foreign) = (self.altered.len(), self.deletions.len());
-        let (mut new, wanted) = self.wanted();
+        let (new, wanted) = self.wanted();
         let additions = self.additions();
         self.repair.missing = additions.iter().map(|run| run.len()).sum::<usize>() - self.altered.len();
         let groups = FlowTable::diff(&self.held, &wanted);
         self.repair.groups = new.len() + groups.len();
         let mut others = self.deletions;
-        for (group, buckets) in new.values_mut() {
-            match group.with_buckets(buckets.iter()) {
+        for (group, buckets) in new.into_values() {
+            match group.with_buckets(&buckets) {
                 Some(whole) => others.push(whole),
                 // What does not fit into one message is sent bucket by bucket.
-                None => others.extend(std::iter::once(group.clone()).chain(buckets.drain(..))),
+                None => others.extend(std::iter::once(group).chain(buckets)),
             }
         }
         for edit in &groups {
